@@ -1,0 +1,128 @@
+"""What the services need from the outside, as small protocols; the promises are in the docstrings."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from certuary.core.certificate import SigningKey
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, in UTC, zone-aware."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Where private keys and secrets live. Every failure is a `KeyStoreDown` or a `ConfigError`.
+
+    A key has a role ("root", "issuing", "tls"); a process opens the roles it was given and no other.
+    """
+
+    def generate_key(self, name: str, *, role: str, key_type: str) -> SigningKey:
+        """Make, store and return a key. `AlreadyExists` when the name is taken; durable when it returns."""
+        ...
+
+    def load_key(self, name: str, *, role: str) -> SigningKey:
+        """`NotFound` when there is none of that name, `KeyStoreDown` when it cannot be opened."""
+        ...
+
+    def put_secret(self, name: str, value: bytes) -> None:
+        """Store a symmetric secret (the pepper) under role "secret". `AlreadyExists` when the name is taken."""
+        ...
+
+    def load_secret(self, name: str) -> bytes: ...
+
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """(name, role) of each key and secret, sorted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRow:
+    """A certificate as the database keeps it. `id` is None before it is committed."""
+
+    authority_id: int
+    serial: int
+    profile_version_id: int | None
+    application_id: int | None
+    subject: str
+    subject_key: str
+    alternative_names: str
+    key_hash: str
+    not_before: datetime
+    not_after: datetime
+    der: bytes
+    source: str
+    replaces: str | None
+    issued_at: datetime
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentRow:
+    """One request and its outcome: "issued" or "refused" (then `reason` is the rule)."""
+
+    request_id: str
+    at: datetime
+    operation: str
+    outcome: str
+    reason: str
+    application_id: int | None
+    profile_version_id: int | None
+    label: str
+    address: str
+    serial: int | None
+    csr_der: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """`kind` is a dotted word such as "enrolment.issued"; `detail` is JSON text and holds no secret."""
+
+    at: datetime
+    kind: str
+    actor_kind: str
+    actor: str
+    target: str
+    request_id: str
+    address: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchItem:
+    """What one request commits, in one transaction: all of it or nothing."""
+
+    audit: AuditRow
+    enrolment: EnrolmentRow | None = None
+    certificate: CertificateRow | None = None
+
+
+class IssuanceWriter(Protocol):
+    """The unit of work of the issuance path: many items, one commit.
+
+    The future resolves to None only after the commit; else it raises `DatabaseDown`, and nothing of the item is
+    stored. `submit` never blocks; past its bound it raises `Unavailable`.
+    """
+
+    def submit(self, item: BatchItem) -> Future[None]: ...
+
+
+class CertificateReader(Protocol):
+    """Lookups on the issuance path. Blocking; called from a reader thread. `DatabaseDown` when they cannot be had."""
+
+    def by_serial(self, authority_id: int, serial: int) -> CertificateRow | None: ...
+
+    def newest_valid(
+        self, application_id: int, subject_key: str, alternative_names: str, now: datetime
+    ) -> CertificateRow | None:
+        """The newest unrevoked, unexpired certificate of the application with exactly these names."""
+        ...
+
+    def by_key_hash(self, key_hash: str) -> tuple[CertificateRow, ...]: ...

@@ -1,0 +1,267 @@
+"""The tables.
+
+Rows that people change (authorities, profiles, labels, groups, applications, users) carry `revision`: the value of
+the one-row table `config_revision` at their last change, so that a reload reads only what is newer. They are never
+deleted, only retired (`removed_at`): certificates and audit events point at them.
+
+The tables of the issuance path have no database-side foreign keys: each would cost a lookup per insert, and the
+rows they name are never deleted. Their indexes hold what grows with time where that is possible (serial, expiry, application);
+only the subject and the key hash land at random places.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class ConfigRevision(models.Model):
+    """One row, id 1: rises inside each transaction that changes a record."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    value = models.BigIntegerField()
+
+    class Meta:
+        db_table = "config_revision"
+
+
+class Instance(models.Model):
+    """One row, id 1: which installation this database belongs to."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    uuid = models.CharField(max_length=36)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "instance"
+
+
+class Record(models.Model):
+    """What every record that people change has."""
+
+    revision = models.BigIntegerField(db_index=True)
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Authority(Record):
+    name = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16)  # root | issuing
+    issuer = models.ForeignKey("self", null=True, on_delete=models.PROTECT)
+    key_name = models.CharField(max_length=64)
+    key_type = models.CharField(max_length=16)
+    subject = models.TextField()
+    serial = models.CharField(max_length=40)
+    certificate_der = models.BinaryField()
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    crl_lifetime_seconds = models.IntegerField()
+
+    class Meta:
+        db_table = "authorities"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name"], name="authorities_name")]
+
+
+class Group(Record):
+    code = models.CharField(max_length=16)  # GRP_001
+    name = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "groups"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code"], name="groups_code"),
+            models.UniqueConstraint(fields=["name"], name="groups_name"),
+        ]
+
+
+class Profile(Record):
+    name = models.CharField(max_length=64)
+    current_version = models.IntegerField()
+
+    class Meta:
+        db_table = "profiles"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name"], name="profiles_name")]
+
+
+class ProfileVersion(models.Model):
+    """What a profile said at one version. Never changed: certificates point at it."""
+
+    profile = models.ForeignKey(Profile, on_delete=models.PROTECT, related_name="versions")
+    number = models.IntegerField()
+    toml = models.TextField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "profile_versions"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["profile", "number"], name="profile_versions_number")
+        ]
+
+
+class Label(Record):
+    name = models.CharField(max_length=64)
+    profile = models.ForeignKey(Profile, on_delete=models.PROTECT)
+
+    class Meta:
+        db_table = "labels"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(removed_at__isnull=True), name="labels_name"
+            )
+        ]
+
+
+class Application(Record):
+    name = models.CharField(max_length=64)
+    username = models.CharField(max_length=128)
+    password_hash = models.TextField()
+    group = models.ForeignKey(Group, on_delete=models.PROTECT)
+    networks = models.JSONField()  # ["10.0.0.0/24"], [] = any
+    profile_ids = models.JSONField()  # [1, 2], [] = the default profile
+    labels = models.JSONField()  # ["plant"], [] = the unlabelled endpoint
+    subject_rule = models.TextField()  # text form of core.subject_rule, "" = any name
+    enabled = models.BooleanField()
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "applications"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(removed_at__isnull=True), name="applications_name"
+            ),
+            models.UniqueConstraint(
+                fields=["username"], condition=models.Q(removed_at__isnull=True), name="applications_username"
+            ),
+        ]
+
+
+class Property(models.Model):
+    """Edited by command or by plain SQL, so its columns are few and plain."""
+
+    property_key = models.CharField(max_length=128, primary_key=True)
+    property_value = models.TextField()
+    status = models.CharField(max_length=16, default="Active", db_default="Active")
+
+    class Meta:
+        db_table = "api_properties"
+
+
+class User(Record):
+    name = models.CharField(max_length=64)
+    role = models.CharField(max_length=32)  # ca-administrator | administrator | officer | auditor
+    group_ids = models.JSONField()  # [1, 2]; of no meaning for a CA Administrator, who sees all
+    password_hash = models.TextField()
+    enabled = models.BooleanField()
+
+    class Meta:
+        db_table = "users"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name"], name="users_name")]
+
+
+class Certificate(models.Model):
+    authority = models.ForeignKey(Authority, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    serial = models.CharField(max_length=40)
+    profile_version = models.ForeignKey(
+        ProfileVersion, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    application = models.ForeignKey(
+        Application, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    subject = models.TextField()
+    subject_key = models.TextField()  # the subject folded for comparison and prefix search
+    alternative_names = models.TextField()
+    key_hash = models.CharField(max_length=64)
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    der = models.BinaryField()
+    source = models.CharField(max_length=16)  # est | tls
+    replaces = models.CharField(max_length=40, null=True)
+    issued_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revocation_reason = models.CharField(max_length=32, null=True)
+    revoked_revision = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "certificates"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["authority", "serial"], name="certificates_serial")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["application", "id"], name="certificates_application"),
+            models.Index(fields=["subject_key"], name="certificates_subject"),
+            models.Index(fields=["key_hash"], name="certificates_key"),
+            models.Index(fields=["not_after", "id"], name="certificates_expiry"),
+            models.Index(
+                fields=["revoked_revision"],
+                condition=models.Q(revoked_revision__isnull=False),
+                name="certificates_revoked",
+            ),
+        ]
+
+
+class Enrolment(models.Model):
+    request_id = models.CharField(max_length=32)
+    at = models.DateTimeField()
+    operation = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=64)
+    application = models.ForeignKey(
+        Application, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    profile_version = models.ForeignKey(
+        ProfileVersion, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    label = models.CharField(max_length=64)
+    address = models.CharField(max_length=45)
+    serial = models.CharField(max_length=40, null=True)
+    csr_der = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "enrolments"
+        indexes: ClassVar = [
+            models.Index(fields=["request_id"], name="enrolments_request"),
+            models.Index(fields=["application", "id"], name="enrolments_application"),
+        ]
+
+
+class AuditEvent(models.Model):
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=48)
+    actor_kind = models.CharField(max_length=16)
+    actor = models.CharField(max_length=128)
+    target = models.CharField(max_length=128)
+    request_id = models.CharField(max_length=32)
+    address = models.CharField(max_length=45)
+    detail = models.TextField()
+
+    class Meta:
+        db_table = "audit_events"
+        indexes: ClassVar = [models.Index(fields=["request_id"], name="audit_events_request")]
+
+
+class Crl(models.Model):
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT)
+    number = models.BigIntegerField()
+    this_update = models.DateTimeField()
+    next_update = models.DateTimeField()
+    der = models.BinaryField()
+
+    class Meta:
+        db_table = "crls"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["authority", "number"], name="crls_number")]
+
+
+class Lease(models.Model):
+    """Who runs the background jobs, until when."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    holder = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "leases"
