@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from certuary.core.certificate import SigningKey
 
@@ -126,3 +128,79 @@ class CertificateReader(Protocol):
         ...
 
     def by_key_hash(self, key_hash: str) -> tuple[CertificateRow, ...]: ...
+
+
+RecordKind = Literal["authority", "group", "profile", "label", "application", "user", "property"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A row that people change: its columns by name, as plain values (str, int, bool, None, datetime, bytes, list).
+
+    `id` is the row's number, for a property its key. A profile's values include "toml": its current version's text,
+    and "version_id".
+    """
+
+    kind: RecordKind
+    id: int | str
+    revision: int
+    values: Mapping[str, object]
+
+
+class RecordTransaction(Protocol):
+    """Several changes, one commit, one new revision. Leaving with an exception undoes all of it."""
+
+    def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
+        """`AlreadyExists` when a unique column's value is taken by a record that is not retired."""
+        ...
+
+    def update(self, kind: RecordKind, record_id: int | str, values: Mapping[str, object]) -> Record: ...
+
+    def retire(self, kind: RecordKind, record_id: int | str) -> None:
+        """Mark as removed; a property's row is deleted."""
+        ...
+
+    def find(self, kind: RecordKind, **match: object) -> Record | None: ...
+
+    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int: ...
+
+    def revoke_certificate(self, authority_id: int, serial: int, *, at: datetime, reason: str) -> CertificateRow:
+        """`NotFound`, or `AlreadyRevoked` (then nothing is written)."""
+        ...
+
+    def add_certificate(self, row: CertificateRow) -> None: ...
+
+    def add_audit(self, row: AuditRow) -> None: ...
+
+
+class RecordStore(Protocol):
+    """Records that are not retired. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def transaction(self) -> AbstractContextManager[RecordTransaction]: ...
+
+    def find(self, kind: RecordKind, **match: object) -> Record | None: ...
+
+    def all(self, kind: RecordKind) -> tuple[Record, ...]:
+        """Sorted by name (properties by key)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDelta:
+    """What changed after a revision, in one consistent read. `retired` are (kind, id) of records no longer there."""
+
+    revision: int
+    records: tuple[Record, ...]
+    retired: tuple[tuple[RecordKind, int], ...]
+    properties: Mapping[str, tuple[str, str]]
+    revoked: tuple[tuple[int, int], ...]
+    """(authority id, serial) of certificates revoked since; empty on the first read."""
+
+
+class ConfigFeed(Protocol):
+    def read(self, since: int) -> ConfigDelta:
+        """Everything with a revision above `since` (0: everything that is not retired), and all properties.
+
+        Two cheap statements when nothing changed.
+        """
+        ...

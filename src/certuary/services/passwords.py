@@ -1,0 +1,43 @@
+"""Passwords: argon2id over HMAC(pepper, password), the pepper from the key store.
+
+Without the pepper a stolen hash cannot be tested against guesses. 19 MiB, 2 passes, 1 lane: about 25 ms of one core.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no characters that people confuse
+
+
+class Passwords:
+    def __init__(self, pepper: bytes) -> None:
+        self._pepper = pepper
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._no_one = self._hasher.hash(secrets.token_bytes(32))
+
+    def hash(self, password: str) -> str:
+        return self._hasher.hash(self._peppered(password))
+
+    def verify(self, stored_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored_hash, self._peppered(password))
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def verify_nobody(self, password: str) -> None:
+        """Take the time that `verify` takes, for a caller whose answer is already a refusal."""
+        self.verify(self._no_one, password)
+
+    def _peppered(self, password: str) -> bytes:
+        return hmac.digest(self._pepper, password.encode(), "sha256")
+
+
+def generate_password() -> str:
+    """Five groups of five: 125 bits, typeable."""
+    letters = [secrets.choice(_ALPHABET) for _ in range(25)]
+    return "-".join("".join(letters[start : start + 5]) for start in range(0, 25, 5))
