@@ -247,6 +247,7 @@ class AuditEvent(models.Model):
 class Crl(models.Model):
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT)
     number = models.BigIntegerField()
+    covers_revision = models.BigIntegerField()  # holds every revocation up to this config_revision
     this_update = models.DateTimeField()
     next_update = models.DateTimeField()
     der = models.BinaryField()
