@@ -1,0 +1,103 @@
+"""How the supervisor tells a child process what it is: one JSON line through an inherited pipe.
+
+The pipe's descriptor is the child's only argument, so neither keys nor paths show in a process list or an
+environment. The supervisor keeps the write end open and writes nothing more: when the child reads the end of
+the file, the supervisor is gone, and the child finishes what is in flight and exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from certuary.errors import ConfigError
+from certuary.server.config import Settings, load_settings
+
+_MAX_LINE_OCTETS = 60_000  # below a pipe's 64 KiB: the supervisor never blocks in writing it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildOrders:
+    """`flags` are what the command line gave `serve`; `role_keys` open this process's roles of the key store."""
+
+    home: Path
+    flags: Mapping[str, object]
+    listen_fd: int
+    board_fd: int
+    slot: int
+    role_keys: Mapping[str, bytes] = field(repr=False)
+
+    def settings(self) -> Settings:
+        return load_settings(self.home, self.flags)
+
+
+def write_orders(pipe_fd: int, orders: ChildOrders) -> None:
+    """The supervisor's half. Keep `pipe_fd` open as long as the child shall live."""
+    line = encode_orders(orders)
+    if len(line) > _MAX_LINE_OCTETS:
+        raise ConfigError("the flags of a child process are too long")
+    os.write(pipe_fd, line)
+
+
+def read_orders(pipe_fd: int) -> ChildOrders:
+    """The child's half: blocks until the line is there."""
+    line = b""
+    while not line.endswith(b"\n"):
+        read = os.read(pipe_fd, _MAX_LINE_OCTETS)
+        if not read or len(line) > _MAX_LINE_OCTETS:
+            raise ConfigError("this command is started by `certuary serve`, not by hand")
+        line += read
+    return decode_orders(line)
+
+
+def encode_orders(orders: ChildOrders) -> bytes:
+    values = {
+        "home": str(orders.home),
+        "flags": {key: _plain(value) for key, value in orders.flags.items() if value is not None},
+        "listen_fd": orders.listen_fd,
+        "board_fd": orders.board_fd,
+        "slot": orders.slot,
+        "role_keys": {role: base64.b64encode(key).decode() for role, key in orders.role_keys.items()},
+    }
+    return json.dumps(values).encode() + b"\n"
+
+
+def decode_orders(line: bytes) -> ChildOrders:
+    try:
+        values = json.loads(line)
+        return ChildOrders(
+            home=Path(values["home"]),
+            flags=values["flags"],
+            listen_fd=int(values["listen_fd"]),
+            board_fd=int(values["board_fd"]),
+            slot=int(values["slot"]),
+            role_keys={role: base64.b64decode(key) for role, key in values["role_keys"].items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as problem:
+        raise ConfigError("the orders of a child process cannot be read") from problem
+
+
+def when_supervisor_is_gone(pipe_fd: int, act: Callable[[], None]) -> None:
+    """Call `act` once, on the running event loop, when the pipe reaches its end."""
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        if os.read(pipe_fd, 4096):
+            return
+        loop.remove_reader(pipe_fd)
+        act()
+
+    loop.add_reader(pipe_fd, readable)
+
+
+def _plain(value: object) -> object:
+    """Networks and other values travel as the text that `load_settings` reads."""
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, bool | int | str) else str(value)
