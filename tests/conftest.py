@@ -13,7 +13,7 @@ from hypothesis import settings
 
 UNIT = Path(__file__).parent / "unit"
 
-# A slow minute of the machine is no reason to fail; a parser that hangs is caught by the tests' own time limits.
+# A slow minute of the machine is no reason to fail; a parser that hangs fails by its own time limit.
 settings.register_profile("certuary", deadline=None)
 settings.load_profile("certuary")
 
