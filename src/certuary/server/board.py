@@ -1,9 +1,9 @@
 """The board: shared memory in which each process of a node keeps its latest report.
 
 A memfd that the supervisor creates and every child inherits: no disk, nothing to clean up, gone with the last
-process. Each process owns one slot and is its only writer. A slot is a sequence lock: the sequence number is odd
-while the owner writes, so a reader that sees it odd, or changed, reads again; a checksum catches what memory order
-might hide.
+process. Each process owns one slot and is its only writer. A slot is a sequence lock: the sequence number is
+odd while the owner writes, so a reader that sees it odd, or changed, reads again; a checksum catches what memory
+order might hide.
 
     slot = sequence (u64) | length (u32) | crc32 (u32) | JSON
 """

@@ -24,7 +24,7 @@ _MAX_LINE_OCTETS = 60_000  # below a pipe's 64 KiB: the supervisor never blocks 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildOrders:
-    """`flags` are what the command line gave `serve`; `role_keys` open this process's roles of the key store."""
+    """`flags` are what the command line gave `serve`; `role_keys` open our roles of the key store."""
 
     home: Path
     flags: Mapping[str, object]
