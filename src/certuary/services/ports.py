@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,6 +37,14 @@ class KeyStore(Protocol):
         ...
 
     def load_secret(self, name: str) -> bytes: ...
+
+    def seal(self, name: str, value: bytes, *, role: str) -> bytes:
+        """Encrypt bytes that are kept outside the store; `unseal` opens them under the same name and role only."""
+        ...
+
+    def unseal(self, name: str, sealed: bytes, *, role: str) -> bytes:
+        """`KeyStoreDown` when they are damaged or were sealed under another name, role or store."""
+        ...
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """(name, role) of each key and secret, sorted."""
@@ -203,4 +211,61 @@ class ConfigFeed(Protocol):
 
         Two cheap statements when nothing changed.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokedEntry:
+    """One line of a CRL."""
+
+    serial: int
+    revoked_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlRow:
+    """A published CRL. It holds every revocation with a revision up to `covers_revision`."""
+
+    authority_id: int
+    number: int
+    covers_revision: int
+    this_update: datetime
+    next_update: datetime
+    der: bytes
+
+
+class CrlStore(Protocol):
+    """CRLs and what goes into them. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def latest(self, authority_id: int) -> CrlRow | None: ...
+
+    def latest_number(self, authority_id: int) -> int | None:
+        """The newest CRL's number, without reading the CRL."""
+        ...
+
+    def current_revision(self) -> int:
+        """Every change with a revision up to this one is visible to the next read."""
+        ...
+
+    def has_revocation_after(self, authority_id: int, revision: int) -> bool: ...
+
+    def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
+        """By serial: the revoked certificates that expire, or were revoked, at or after `since`. Streamed."""
+        ...
+
+    def add(self, row: CrlRow, audit: AuditRow) -> None:
+        """In one transaction. `AlreadyExists` when another node has published that number."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Who does what only one process may do at a time. `DatabaseDown` when that cannot be known."""
+
+    def acquire(self, name: str, holder: str, *, seconds: int) -> bool:
+        """Take or prolong a lease; False while somebody else holds it."""
+        ...
+
+    def release(self, name: str, holder: str) -> None:
+        """Give it back; nothing happens when it is somebody else's."""
         ...
