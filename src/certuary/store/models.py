@@ -14,13 +14,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Substr
 
 
 class ConfigRevision(models.Model):
-    """One row, id 1: rises inside each transaction that changes a record."""
+    """One row, id 1: rises inside each transaction that changes a record.
+
+    `service_is_writing` is true only inside such a transaction: the triggers on `api_properties` tell by it a change
+    made by a command, which has its audit event, from one made by plain SQL, which they record.
+    """
 
     id = models.SmallIntegerField(primary_key=True)
     value = models.BigIntegerField()
+    service_is_writing = models.BooleanField(default=False)
 
     class Meta:
         db_table = "config_revision"
@@ -189,11 +195,17 @@ class Certificate(models.Model):
     class Meta:
         db_table = "certificates"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["authority", "serial"], name="certificates_serial")
+            models.UniqueConstraint(fields=["serial", "authority"], name="certificates_serial")
         ]
         indexes: ClassVar = [
             models.Index(fields=["application", "id"], name="certificates_application"),
-            models.Index(fields=["subject_key"], name="certificates_subject"),
+            models.Index(fields=["subject_key", "id"], name="certificates_subject"),
+            # A fleet may have names in the extension only; PostgreSQL bounds what one index entry holds.
+            models.Index(
+                Substr("alternative_names", 1, 200),
+                condition=models.Q(subject_key=""),
+                name="certificates_names",
+            ),
             models.Index(fields=["key_hash"], name="certificates_key"),
             models.Index(fields=["not_after", "id"], name="certificates_expiry"),
             models.Index(
