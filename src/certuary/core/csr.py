@@ -1,0 +1,353 @@
+"""PKCS#10 certification requests: read, and proof of possession. RFC 2986, RFC 7030 section 4.2.1.
+
+    CertificationRequest ::= SEQUENCE { info, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
+    info ::= SEQUENCE { version INTEGER (0), subject Name, subjectPKInfo, attributes [0] IMPLICIT SET OF Attribute }
+
+We walk the outer structure ourselves, which is cheap and lets the size rules of the key policy come before anything
+is loaded; names and extensions are read by `cryptography`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from certuary.core import der, oids
+from certuary.core.keypolicy import PublicKey, load_public_key
+from certuary.core.values import key_hash
+from certuary.errors import BadProofOfPossession, MalformedCsr
+
+MAX_ALTERNATIVE_NAMES = 1000
+"""A sanity bound; what a profile allows is far less."""
+MAX_CHALLENGE_CHARACTERS = 255
+
+_VERSION_0 = b"\x02\x01\x00"
+_EXTENSION_REQUESTS = (oids.EXTENSION_REQUEST, oids.MICROSOFT_EXTENSION_REQUEST)
+
+# DirectoryString of X.520, and IA5String, which tools emit though RFC 2985 does not list it.
+_STRING_CODECS = {
+    der.UTF8_STRING: "utf-8",
+    der.PRINTABLE_STRING: "ascii",
+    der.IA5_STRING: "ascii",
+    der.T61_STRING: "latin-1",
+    der.BMP_STRING: "utf-16-be",
+    der.UNIVERSAL_STRING: "utf-32-be",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSubjectName:
+    """The names the client wants instead of those it has (RFC 6402 section 2.8, S-32).
+
+    An absent subject means an empty one, absent alternative names mean none: they are () or the empty name here.
+    """
+
+    subject: x509.Name
+    alternative_names: tuple[x509.GeneralName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Csr:
+    """A well-formed request whose proof of possession is still to be verified.
+
+    `spki_der` is the key's usual encoding, and `key_hash` its hash. `extensions` are all but the alternative names.
+    """
+
+    der: bytes
+    subject: x509.Name
+    public_key: PublicKey
+    spki_der: bytes
+    key_hash: str
+    alternative_names: tuple[x509.GeneralName, ...]
+    extensions: tuple[x509.Extension[x509.ExtensionType], ...]
+    challenge_password: str | None
+    change_subject_name: ChangeSubjectName | None
+    signed_der: bytes
+    signature_algorithm_der: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outline:
+    """Where the parts of a request are."""
+
+    info: bytes
+    spki: bytes
+    attributes: tuple[tuple[bytes, bytes], ...]
+    signature_algorithm: bytes
+    signature: bytes
+
+
+def parse_csr(csr_der: bytes) -> Csr:
+    """Read a request, or raise `MalformedCsr`, or `KeyRefused` for a key whose encoding alone rules it out."""
+    outline = _outline(csr_der)
+    _check_name_lengths(csr_der)
+    attributes = _attributes_by_type(outline.attributes)
+    public_key, spki_der = load_public_key(outline.spki)
+    subject, alternative_names, extensions = _names_and_extensions(csr_der)
+    return Csr(
+        der=csr_der,
+        subject=subject,
+        public_key=public_key,
+        spki_der=spki_der,
+        key_hash=key_hash(spki_der),
+        alternative_names=alternative_names,
+        extensions=extensions,
+        challenge_password=_challenge_password(attributes.get(oids.CHALLENGE_PASSWORD)),
+        change_subject_name=_change_subject_name(attributes.get(oids.CHANGE_SUBJECT_NAME), outline),
+        signed_der=outline.info,
+        signature_algorithm_der=outline.signature_algorithm,
+        signature=outline.signature,
+    )
+
+
+def verify_proof_of_possession(csr: Csr) -> None:
+    """Verify that the request is signed by the key it is for (S-22), or raise `BadProofOfPossession`."""
+    try:
+        _verify(csr)
+    except InvalidSignature:
+        raise BadProofOfPossession("the request is not signed by the private key of its public key") from None
+
+
+def _outline(csr_der: bytes) -> _Outline:
+    try:
+        return _walk(csr_der)
+    except der.NotDer as problem:
+        raise MalformedCsr(problem.detail) from None
+
+
+def _walk(csr_der: bytes) -> _Outline:
+    info_start, end = der.enter(csr_der, 0, len(csr_der), der.SEQUENCE)
+    if end != len(csr_der):
+        raise MalformedCsr("octets follow the request", rule="trailing-bytes")
+    at, info_end = der.enter(csr_der, info_start, end, der.SEQUENCE)
+    if not csr_der.startswith(_VERSION_0, at):
+        raise MalformedCsr("the version is not 0, which means PKCS#10 version 1")
+    _, spki_start = der.enter(csr_der, at + len(_VERSION_0), info_end, der.SEQUENCE)
+    _, spki_end = der.enter(csr_der, spki_start, info_end, der.SEQUENCE)
+    _, algorithm_end = der.enter(csr_der, info_end, end, der.SEQUENCE)
+    signature, signature_end = der.enter(csr_der, algorithm_end, end, der.BIT_STRING)
+    if signature_end != end or csr_der[signature : signature + 1] != b"\x00":
+        raise MalformedCsr("the signature is not a whole number of octets at the request's end")
+    return _Outline(
+        info=csr_der[info_start:info_end],
+        spki=csr_der[spki_start:spki_end],
+        attributes=_attributes(csr_der, spki_end, info_end),
+        signature_algorithm=csr_der[info_end:algorithm_end],
+        signature=csr_der[signature + 1 : end],
+    )
+
+
+def _attributes(csr_der: bytes, at: int, end: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Read (type, content of the SET of values) of each attribute.
+
+    Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET }
+    """
+    if at == end:  # some tools leave the field out where RFC 2986 wants an empty one
+        return ()
+    at, stop = der.enter(csr_der, at, end, der.CONTEXT_0)
+    if stop != end:
+        raise MalformedCsr("octets follow the attributes")
+    found = []
+    while at < end:
+        at, attribute_end = der.enter(csr_der, at, end, der.SEQUENCE)
+        _, type_end = der.enter(csr_der, at, attribute_end, der.OBJECT_IDENTIFIER)
+        values, values_end = der.enter(csr_der, type_end, attribute_end, der.SET)
+        found.append((csr_der[at:type_end], csr_der[values:values_end]))
+        at = attribute_end
+    return tuple(found)
+
+
+def _attributes_by_type(attributes: tuple[tuple[bytes, bytes], ...]) -> dict[bytes, bytes]:
+    by_type = dict(attributes)
+    if len(by_type) != len(attributes):
+        raise MalformedCsr("an attribute occurs twice", rule="duplicate-attribute")
+    if all(oid in by_type for oid in _EXTENSION_REQUESTS):
+        raise MalformedCsr("extensions are requested twice", rule="duplicate-attribute")
+    return by_type
+
+
+_SHORT_ATTRIBUTE = re.compile(
+    b"(" + re.escape(oids.COMMON_NAME) + b"|" + re.escape(oids.COUNTRY_NAME) + b")", re.DOTALL
+)
+
+
+def _check_name_lengths(csr_der: bytes) -> None:
+    """Refuse common names over 64 octets and countries that are not 2, wherever in the request they stand.
+
+    `cryptography` reads such names with a warning, which would let strangers write to the log of every worker.
+    """
+    for found in _SHORT_ATTRIBUTE.finditer(csr_der):
+        _check_name_length(csr_der, found[0], found.end())
+
+
+def _check_name_length(csr_der: bytes, attribute: bytes, at: int) -> None:
+    tag, start, stop = _read_or_malformed(csr_der, at)
+    octets = len(_to_text(tag, csr_der[start:stop]).encode())
+    if attribute == oids.COUNTRY_NAME and octets != 2:
+        raise MalformedCsr("a country name is not two letters", rule="name-length")
+    if not 1 <= octets <= 64:
+        raise MalformedCsr("a common name is not 1 to 64 octets long", rule="name-length")
+
+
+def _read_or_malformed(csr_der: bytes, at: int) -> tuple[int, int, int]:
+    try:
+        return der.read(csr_der, at, len(csr_der))
+    except der.NotDer as problem:
+        raise MalformedCsr(problem.detail) from None
+
+
+def _to_text(tag: int, content: bytes) -> str:
+    codec = _STRING_CODECS.get(tag)
+    if codec is None:
+        raise MalformedCsr("a text has a type that no text may have")
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError:
+        raise MalformedCsr("a text does not fit its type") from None
+
+
+def _names_and_extensions(
+    csr_der: bytes,
+) -> tuple[x509.Name, tuple[x509.GeneralName, ...], tuple[x509.Extension[x509.ExtensionType], ...]]:
+    try:
+        request = x509.load_der_x509_csr(csr_der)
+        subject, extensions = request.subject, tuple(request.extensions)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
+        raise MalformedCsr("the names or extensions cannot be read") from problem
+    except x509.DuplicateExtension as problem:
+        raise MalformedCsr("an extension occurs twice", rule="duplicate-extension") from problem
+    except (x509.UnsupportedGeneralNameType, x509.InvalidVersion) as problem:
+        raise MalformedCsr("an alternative name is of a kind that is not supported") from problem
+    alternative_names: tuple[x509.GeneralName, ...] = ()
+    others = []
+    for extension in extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            alternative_names = tuple(extension.value)
+        else:
+            others.append(extension)
+    if len(alternative_names) > MAX_ALTERNATIVE_NAMES:
+        raise MalformedCsr(f"more than {MAX_ALTERNATIVE_NAMES} alternative names", rule="too-many-names")
+    return subject, alternative_names, tuple(others)
+
+
+def _challenge_password(values: bytes | None) -> str | None:
+    if values is None:
+        return None
+    tag, start, stop = _read_or_malformed(values, 0)
+    if stop != len(values):
+        raise MalformedCsr("challengePassword has more than one value")
+    text = _to_text(tag, values[start:stop])
+    if len(text) > MAX_CHALLENGE_CHARACTERS:
+        raise MalformedCsr("challengePassword is longer than 255 characters")
+    return text
+
+
+def _change_subject_name(values: bytes | None, outline: _Outline) -> ChangeSubjectName | None:
+    if values is None:
+        return None
+    try:
+        subject_der, names_der = _change_parts(values)
+    except der.NotDer as problem:
+        raise MalformedCsr(f"ChangeSubjectName cannot be read: {problem.detail}") from None
+    _check_name_lengths(values)
+    subject, alternative_names, _ = _names_and_extensions(_request_with(subject_der, names_der, outline))
+    return ChangeSubjectName(subject=subject, alternative_names=alternative_names)
+
+
+def _change_parts(values: bytes) -> tuple[bytes, bytes | None]:
+    """Split into a Name and the content of GeneralNames.
+
+    ChangeSubjectName ::= SEQUENCE { subject Name OPTIONAL, subjectAlt [1] IMPLICIT GeneralNames OPTIONAL }
+
+    RFC 6402 printed it without the tag, so the untagged form is read too: a Name's elements are SETs, those of
+    GeneralNames carry context tags.
+    """
+    at, end = der.enter(values, 0, len(values), der.SEQUENCE)
+    parts = der.elements(values, at, end)
+    if end != len(values) or not parts:
+        raise der.NotDer("it holds neither a subject nor alternative names")
+    subject_der = _EMPTY_NAME
+    tag, at, start, stop = parts[0]
+    if tag == der.SEQUENCE and (start == stop or values[start] == der.SET):
+        subject_der = values[at:stop]
+        parts = parts[1:]
+    if not parts:
+        return subject_der, None
+    tag, _, start, stop = parts[0]
+    if len(parts) > 1 or tag not in (der.CONTEXT_1, der.SEQUENCE) or start == stop:
+        raise der.NotDer("the alternative names are empty, or something else stands in their place")
+    return subject_der, values[start:stop]
+
+
+_EMPTY_NAME = der.tlv(der.SEQUENCE)
+
+
+def _request_with(subject_der: bytes, names_der: bytes | None, outline: _Outline) -> bytes:
+    """Make a request around names that stand alone, so that the one reader of names reads these too."""
+    attributes = der.tlv(der.CONTEXT_0)
+    if names_der is not None:
+        names = der.tlv(der.OCTET_STRING, der.tlv(der.SEQUENCE, names_der))
+        extensions = der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, oids.SUBJECT_ALTERNATIVE_NAME, names))
+        request = der.tlv(der.SEQUENCE, oids.EXTENSION_REQUEST, der.tlv(der.SET, extensions))
+        attributes = der.tlv(der.CONTEXT_0, request)
+    info = der.tlv(der.SEQUENCE, _VERSION_0, subject_der, outline.spki, attributes)
+    return der.tlv(der.SEQUENCE, info, outline.signature_algorithm, der.tlv(der.BIT_STRING, b"\x00"))
+
+
+_SHA2: dict[bytes, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA256): hashes.SHA256(),
+    der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA384): hashes.SHA384(),
+    der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA512): hashes.SHA512(),
+}
+_RSA_SHA2: dict[bytes, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    der.tlv(der.SEQUENCE, oid, parameters): algorithm
+    for oid, algorithm in (
+        (oids.SHA256_WITH_RSA, hashes.SHA256()),
+        (oids.SHA384_WITH_RSA, hashes.SHA384()),
+        (oids.SHA512_WITH_RSA, hashes.SHA512()),
+    )
+    # RFC 4055 section 5 wants the NULL; some tools leave it out.
+    for parameters in (der.NULL, b"")
+}
+_ED25519 = der.tlv(der.SEQUENCE, oids.ED25519)
+
+
+def _verify(csr: Csr) -> None:
+    key = csr.public_key
+    algorithm = csr.signature_algorithm_der
+    if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _SHA2:
+        key.verify(csr.signature, csr.signed_der, ec.ECDSA(_SHA2[algorithm]))
+    elif isinstance(key, rsa.RSAPublicKey) and algorithm in _RSA_SHA2:
+        key.verify(csr.signature, csr.signed_der, padding.PKCS1v15(), _RSA_SHA2[algorithm])
+    elif isinstance(key, ed25519.Ed25519PublicKey) and algorithm == _ED25519:
+        key.verify(csr.signature, csr.signed_der)
+    elif isinstance(key, rsa.RSAPublicKey) and oids.RSASSA_PSS in algorithm:
+        _verify_pss(csr, key)
+    else:
+        raise _weak_algorithm()
+
+
+def _verify_pss(csr: Csr, key: rsa.RSAPublicKey) -> None:
+    request = x509.load_der_x509_csr(csr.der)
+    try:
+        algorithm, parameters = request.signature_hash_algorithm, request.signature_algorithm_parameters
+    except (ValueError, UnsupportedAlgorithm):
+        raise _weak_algorithm() from None
+    if not isinstance(algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512):
+        raise _weak_algorithm()
+    if not isinstance(parameters, padding.PSS):
+        raise _weak_algorithm()
+    key.verify(csr.signature, csr.signed_der, parameters, algorithm)
+
+
+def _weak_algorithm() -> BadProofOfPossession:
+    return BadProofOfPossession(
+        "sign the request with SHA-256, SHA-384 or SHA-512, or as Ed25519, and with its own kind of key",
+        rule="signature-algorithm",
+    )
