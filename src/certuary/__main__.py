@@ -1,0 +1,5 @@
+"""`python -m certuary` is the `certuary` command."""
+
+from certuary.cli.main import run
+
+run()

@@ -1,0 +1,160 @@
+"""Register an external application, and change one.
+
+What a missing option means: no network is any address, no subject rule is any name, no profile is the default one,
+no label is the unlabelled endpoint. The first two are worth a warning, which the result carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from certuary.core.subject_rule import SubjectRule
+from certuary.core.values import parse_network
+from certuary.errors import InvalidValue
+from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.entitlement import Actor
+from certuary.services.find_record import find_group, find_named, find_profile
+from certuary.services.names_and_times import checked_name, checked_password, checked_username
+from certuary.services.passwords import Passwords, generate_password
+from certuary.services.ports import Record, RecordStore
+from certuary.services.snapshot import GROUP_PROPERTY
+
+FIRST_GROUP = "GRP_001"
+ANY_ADDRESS = "its credential works from any address; name its networks with --ip"
+ANY_NAME = "it may ask for any name that its profiles allow; limit the names with --subject-rule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What an application may do, as people write it. None leaves a part as it is, or at its default."""
+
+    networks: tuple[str, ...] | None = None
+    profiles: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    group: str | None = None
+    subject_rule: str | None = None
+    expires_at: datetime | None = None
+    never_expires: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApplication:
+    """`password` None asks for a generated one."""
+
+    name: str
+    username: str
+    password: str | None
+    grants: Grants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """`generated_password` is shown once and kept nowhere."""
+
+    record: Record
+    generated_password: str | None
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Registered({self.record.values['name']!r})"
+
+
+def register_application(
+    actor: Actor, request: NewApplication, passwords: Passwords, deps: ChangeDeps
+) -> Registered:
+    """`AlreadyExists` when the name or the username is taken."""
+    password = generate_password() if request.password is None else checked_password(request.password)
+    values = {
+        "name": checked_name(request.name, "an application"),
+        "username": checked_username(request.username),
+        "password_hash": passwords.hash(password),
+        **_defaults(deps.records),
+        **granted(request.grants, deps.records),
+        "enabled": True,
+    }
+    with change_records(actor, deps) as changes:
+        record = changes.create("application", values)
+    generated = password if request.password is None else None
+    return Registered(record=record, generated_password=generated, warnings=warnings_about(values))
+
+
+def change_application(actor: Actor, name: str, grants: Grants, deps: ChangeDeps) -> Registered:
+    """Give it other networks, profiles, labels, names, another group or end."""
+    application = find_named(deps.records, "application", name)
+    values = granted(grants, deps.records)
+    if not values:
+        raise InvalidValue("name at least one thing to change", rule="nothing-to-change")
+    with change_records(actor, deps) as changes:
+        record = changes.update(application, values)
+    return Registered(record=record, generated_password=None, warnings=warnings_about(record.values))
+
+
+def set_application_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps) -> Record:
+    application = find_named(deps.records, "application", name)
+    with change_records(actor, deps) as changes:
+        return changes.update(application, {"enabled": enabled})
+
+
+def remove_application(actor: Actor, name: str, deps: ChangeDeps) -> None:
+    """Its certificates stay valid until they are revoked or expire; its credential stops."""
+    application = find_named(deps.records, "application", name)
+    with change_records(actor, deps) as changes:
+        changes.retire(application)
+
+
+def rotate_password(
+    actor: Actor, name: str, password: str | None, passwords: Passwords, deps: ChangeDeps
+) -> Registered:
+    application = find_named(deps.records, "application", name)
+    new = generate_password() if password is None else checked_password(password)
+    with change_records(actor, deps) as changes:
+        record = changes.update(application, {"password_hash": passwords.hash(new)})
+    return Registered(record=record, generated_password=new if password is None else None, warnings=())
+
+
+def granted(grants: Grants, records: RecordStore) -> dict[str, object]:
+    """The columns that grants set, every name resolved and every text in its canonical form."""
+    values: dict[str, object] = {}
+    if grants.networks is not None:
+        values["networks"] = list(dict.fromkeys(str(parse_network(text)) for text in grants.networks))
+    if grants.profiles is not None:
+        values["profile_ids"] = [find_profile(records, text).id for text in dict.fromkeys(grants.profiles)]
+    if grants.labels is not None:
+        values["labels"] = [
+            str(find_named(records, "label", text).values["name"]) for text in dict.fromkeys(grants.labels)
+        ]
+    if grants.group is not None:
+        values["group_id"] = find_group(records, grants.group).id
+    if grants.subject_rule is not None:
+        values["subject_rule"] = canonical_subject_rule(grants.subject_rule)
+    if grants.expires_at is not None or grants.never_expires:
+        values["expires_at"] = None if grants.never_expires else grants.expires_at
+    return values
+
+
+def canonical_subject_rule(text: str) -> str:
+    return str(SubjectRule.parse(text)) if text.strip() else ""
+
+
+def warnings_about(values: Mapping[str, object]) -> tuple[str, ...]:
+    missing = (("networks", ANY_ADDRESS), ("subject_rule", ANY_NAME))
+    return tuple(warning for column, warning in missing if not values.get(column))
+
+
+def _defaults(records: RecordStore) -> dict[str, object]:
+    return {
+        "networks": [],
+        "profile_ids": [],
+        "labels": [],
+        "group_id": find_group(records, _default_group(records)).id,
+        "subject_rule": "",
+        "expires_at": None,
+    }
+
+
+def _default_group(records: RecordStore) -> str:
+    """The group whose applications may use the unlabelled endpoint, so that a new application just works."""
+    chosen = records.find("property", property_key=GROUP_PROPERTY)
+    return str(chosen.values["property_value"]) if chosen is not None else FIRST_GROUP

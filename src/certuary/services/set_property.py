@@ -1,0 +1,96 @@
+"""Set and remove rows of `api_properties`.
+
+The table may also be edited by plain SQL, so nothing here guarantees what it holds; this says at once what would
+otherwise be seen as a 503.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from certuary.errors import InvalidValue, NotFound
+from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.entitlement import Actor
+from certuary.services.find_record import find_group, find_profile, nearest
+from certuary.services.ports import Record, RecordStore
+from certuary.services.snapshot import CACERTS_AUTHENTICATION_PROPERTY, GROUP_PROPERTY, PROFILE_PROPERTY
+
+ACTIVE: Final = "Active"
+INACTIVE: Final = "Inactive"
+KNOWN: Final = (PROFILE_PROPERTY, GROUP_PROPERTY, CACERTS_AUTHENTICATION_PROPERTY)
+CACERTS_AUTHENTICATION_VALUES: Final = ("default", "required", "none")
+_LONGEST_KEY: Final = 100
+_LONGEST_VALUE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertySaved:
+    record: Record
+    warnings: tuple[str, ...]
+
+
+def set_property(actor: Actor, key: str, value: str, status: str, deps: ChangeDeps) -> PropertySaved:
+    """Add the row or change it. A value that will not work yet is taken, with a warning."""
+    columns = {"property_value": _checked_value(key, value), "status": parse_status(status)}
+    with change_records(actor, deps) as changes:
+        current = changes.find("property", property_key=_checked_key(key))
+        if current is None:
+            record = changes.create("property", {"property_key": key, **columns})
+        else:
+            record = changes.update(current, columns)
+    return PropertySaved(record=record, warnings=_warnings(key, value, deps.records))
+
+
+def unset_property(actor: Actor, key: str, deps: ChangeDeps) -> None:
+    property_row = find_property(deps.records, key)
+    with change_records(actor, deps) as changes:
+        changes.retire(property_row)
+
+
+def find_property(records: RecordStore, key: str) -> Record:
+    found = records.find("property", property_key=key)
+    if found is None:
+        known = [*KNOWN, *(str(record.id) for record in records.all("property"))]
+        raise NotFound(f"there is no property {key!r}{nearest(key, known)}")
+    return found
+
+
+def parse_status(text: str) -> str:
+    for status in (ACTIVE, INACTIVE):
+        if text.casefold() == status.casefold():
+            return status
+    raise InvalidValue(f"a property's status is {ACTIVE} or {INACTIVE}, not {text!r}", rule="property-status")
+
+
+def _checked_key(key: str) -> str:
+    if not 0 < len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidValue(
+            f"a property's key is up to {_LONGEST_KEY} ASCII characters without blanks", rule="property-key"
+        )
+    return key
+
+
+def _checked_value(key: str, value: str) -> str:
+    if len(value) > _LONGEST_VALUE or not value.isprintable():
+        raise InvalidValue(
+            f"a property's value is up to {_LONGEST_VALUE} printable characters", rule="property-value"
+        )
+    if key == CACERTS_AUTHENTICATION_PROPERTY and value not in CACERTS_AUTHENTICATION_VALUES:
+        raise InvalidValue(
+            f"{key} is one of {', '.join(CACERTS_AUTHENTICATION_VALUES)}, not {value!r}", rule="property-value"
+        )
+    return value
+
+
+def _warnings(key: str, value: str, records: RecordStore) -> tuple[str, ...]:
+    try:
+        if key == PROFILE_PROPERTY:
+            find_profile(records, value)
+        elif key == GROUP_PROPERTY:
+            find_group(records, value)
+        elif key not in KNOWN:
+            return (f"Certuary reads no property {key!r}{nearest(key, KNOWN)}",)
+    except NotFound as problem:
+        return (f"{problem.detail}; EST answers 503 until there is",)
+    return ()
