@@ -1,7 +1,7 @@
 """Revoke a certificate: RFC 5280 section 5.3.1 names the reasons. The next CRL carries it, within seconds.
 
-Two reasons are not taken. `certificateHold` could only be lifted by `removeFromCRL`, which belongs to delta CRLs,
-and we publish full ones: a hold that nobody can lift is a revocation with a misleading name.
+Two reasons are not taken. `certificateHold` could only be lifted by `removeFromCRL`, which belongs to
+delta CRLs, and we publish full ones: a hold that nobody can lift is a revocation with a misleading name.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Revocation:
 
 
 def parse_reason(text: str) -> str:
-    """Read a reason as people type it: any case, with or without dashes. `InvalidValue` names the nearest one."""
+    """Read a reason as people type it: any case, dashes or none. `InvalidValue` names the nearest."""
     folded = {_fold(reason): reason for reason in REASONS}
     typed = _fold(text)
     if typed in folded:
@@ -70,7 +70,11 @@ def revoke_within(transaction: RecordTransaction, revocation: Revocation, clock:
     revoked = transaction.revoke_certificate(
         revocation.authority_id, revocation.serial, at=now, reason=revocation.reason
     )
-    detail = {"subject": revoked.subject, "reason": revocation.reason, "authority_id": revocation.authority_id}
+    detail = {
+        "subject": revoked.subject,
+        "reason": revocation.reason,
+        "authority_id": revocation.authority_id,
+    }
     transaction.add_audit(
         AuditRow(
             at=now,
