@@ -1,1 +1,1 @@
-"""The Django app that owns the database: tables, migrations, queries and the writer; SQLite and PostgreSQL."""
+"""The Django app that owns the database: tables, migrations, queries, the writer; SQLite and PostgreSQL."""

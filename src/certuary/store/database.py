@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import DataError, Error, IntegrityError, connection
@@ -18,11 +19,11 @@ T = TypeVar("T")
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Translate whatever the database raises. A connection that failed is closed, so that the next use opens one."""
+    """Translate whatever the database raises. A failed connection is closed; the next use opens another."""
     try:
         yield
     except IntegrityError as problem:
-        raise AlreadyExists("the database already holds such a record") from problem
+        raise AlreadyExists("the change clashes with a record in the database") from problem
     except DataError as problem:
         raise InvalidValue("the database does not take such a value") from problem
     except Error as problem:
@@ -50,12 +51,17 @@ def read(query: Callable[[], T]) -> T:
         return query()
 
 
+def time_parameter(moment: datetime) -> object:
+    """A time as raw SQL takes it: text without a zone in SQLite, whose columns compare as text."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
 @contextmanager
 def consistent_read() -> Iterator[None]:
     """Several reads of one moment, without a write lock.
 
-    Django's `atomic` takes SQLite's write lock, as our changes need it; PostgreSQL shows each statement a newer
-    moment unless told otherwise.
+    Django's `atomic` takes SQLite's write lock, as our changes need it; PostgreSQL shows each statement a
+    newer moment unless told otherwise.
     """
     begin = {"sqlite": "BEGIN DEFERRED", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
     with connection.cursor() as cursor:

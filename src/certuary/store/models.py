@@ -1,12 +1,12 @@
 """The tables.
 
-Rows that people change (authorities, profiles, labels, groups, applications, users) carry `revision`: the value of
-the one-row table `config_revision` at their last change, so that a reload reads only what is newer. They are never
-deleted, only retired (`removed_at`): certificates and audit events point at them.
+Rows that people change (authorities, profiles, labels, groups, applications, users) carry `revision`: the
+value of the one-row table `config_revision` at their last change, so that a reload reads only what is newer.
+They are never deleted, only retired (`removed_at`): certificates and audit events point at them.
 
-The tables of the issuance path have no database-side foreign keys: each would cost a lookup per insert, and the
-rows they name are never deleted. Their indexes hold what grows with time where that is possible (serial, expiry, application);
-only the subject and the key hash land at random places.
+The tables of the issuance path have no database-side foreign keys: each would cost a lookup per insert, and
+the rows they name are never deleted. Their indexes hold what grows with time where that is possible (serial,
+expiry, application); only the subject and the key hash land at random places.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from django.db.models.functions import Substr
 class ConfigRevision(models.Model):
     """One row, id 1: rises inside each transaction that changes a record.
 
-    `service_is_writing` is true only inside such a transaction: the triggers on `api_properties` tell by it a change
-    made by a command, which has its audit event, from one made by plain SQL, which they record.
+    `service_is_writing` is true only inside such a transaction: by it the triggers on `api_properties` tell a
+    change made by a command, which has its audit event, from one made by plain SQL, which they record.
     """
 
     id = models.SmallIntegerField(primary_key=True)

@@ -54,7 +54,7 @@ _MIGRATION_LOCK = 0x43455254
 
 
 def configure(database_url: str) -> None:
-    """Use this database in this process: `sqlite:///PATH` or `postgresql://...`. Repeating it changes nothing.
+    """Use this database in this process: `sqlite:///PATH` or `postgresql://...`. Repeatable.
 
     A process may be pointed at another database later; threads that still hold a connection keep the old one.
     """

@@ -1,10 +1,10 @@
 """The rows that exist from the start, and what the two databases need beyond tables.
 
-Names, serials and hashes compare byte by byte in both: SQLite does so by itself, PostgreSQL by its collation "C",
-which is also the cheapest to keep an index in.
+Names, serials and hashes compare byte by byte in both: SQLite does so by itself, PostgreSQL by its
+collation "C", which is also the cheapest to keep an index in.
 
-Properties may be changed by plain SQL. Triggers write the audit event of such a change in its own transaction, so
-that it is recorded once, whichever node is up, and never without the change.
+Properties may be changed by plain SQL. Triggers write the audit event of such a change in its own
+transaction, so that it is recorded once, whichever node is up, and never without the change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ CREATE TRIGGER api_properties_{event} AFTER {event} ON api_properties
 WHEN (SELECT NOT service_is_writing FROM config_revision WHERE id = 1)
 BEGIN
   INSERT INTO audit_events (at, kind, actor_kind, actor, target, request_id, address, detail)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'property.changed', 'sql', 'direct SQL', {key}, '', '',
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'property.{kind}', 'sql', 'direct SQL',
+          substr('property:' || {key}, 1, 128), '', '',
           json_object('before', {before}, 'after', {after}));
 END
 """
@@ -41,13 +42,18 @@ BEGIN
   END IF;
   INSERT INTO audit_events (at, kind, actor_kind, actor, target, request_id, address, detail)
   VALUES (
-    clock_timestamp(), 'property.changed', 'sql', 'direct SQL',
-    CASE WHEN TG_OP = 'DELETE' THEN OLD.property_key ELSE NEW.property_key END, '', '',
+    clock_timestamp(),
+    CASE TG_OP
+      WHEN 'INSERT' THEN 'property.added' WHEN 'UPDATE' THEN 'property.changed' ELSE 'property.removed'
+    END,
+    'sql', 'direct SQL',
+    left('property:' || CASE WHEN TG_OP = 'DELETE' THEN OLD.property_key ELSE NEW.property_key END, 128),
+    '', '',
     jsonb_build_object(
       'before', CASE WHEN TG_OP <> 'INSERT'
-                THEN jsonb_build_object('value', OLD.property_value, 'status', OLD.status) END,
+                THEN jsonb_build_object('property_value', OLD.property_value, 'status', OLD.status) END,
       'after', CASE WHEN TG_OP <> 'DELETE'
-               THEN jsonb_build_object('value', NEW.property_value, 'status', NEW.status) END,
+               THEN jsonb_build_object('property_value', NEW.property_value, 'status', NEW.status) END,
       'database_user', session_user)::text);
   RETURN NULL;
 END
@@ -81,14 +87,16 @@ def audit_direct_sql(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
         editor.execute(_POSTGRESQL_TRIGGER, None)
         return
     old, new = (
-        f"json_object('value', {row}.property_value, 'status', {row}.status)" for row in ("OLD", "NEW")
+        f"json_object('property_value', {row}.property_value, 'status', {row}.status)"
+        for row in ("OLD", "NEW")
     )
-    for event, key, before, after in (
-        ("INSERT", "NEW.property_key", "NULL", new),
-        ("UPDATE", "NEW.property_key", old, new),
-        ("DELETE", "OLD.property_key", old, "NULL"),
+    for event, kind, key, before, after in (
+        ("INSERT", "added", "NEW.property_key", "NULL", new),
+        ("UPDATE", "changed", "NEW.property_key", old, new),
+        ("DELETE", "removed", "OLD.property_key", old, "NULL"),
     ):
-        editor.execute(_SQLITE_TRIGGER.format(event=event, key=key, before=before, after=after), None)
+        statement = _SQLITE_TRIGGER.format(event=event, kind=kind, key=key, before=before, after=after)
+        editor.execute(statement, None)
 
 
 class Migration(migrations.Migration):

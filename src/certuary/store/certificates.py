@@ -1,0 +1,150 @@
+"""Look certificates up: on the issuance path, and in pages for people.
+
+Pages go by the last row's key and never by OFFSET, so the ten-thousandth page costs what the first one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from certuary.core.values import serial_to_text
+from certuary.errors import NotFound
+from certuary.services.ports import CertificateRow
+from certuary.store import certificate_rows
+from certuary.store.database import read, time_parameter
+
+MAX_PAGE = 1000
+_COLUMNS = ", ".join(certificate_rows.READ)
+_SELECT = f"SELECT {_COLUMNS} FROM certificates WHERE "  # noqa: S608  # constants
+_VALID = "revoked_at IS NULL AND not_before <= %s AND not_after > %s ORDER BY id DESC LIMIT 1"
+# An empty subject says nothing, so those rows have an index of their own; both queries name what theirs is on.
+_BY_SUBJECT = f"{_SELECT} subject_key = %s AND alternative_names = %s AND application_id = %s AND {_VALID}"
+_BY_ALTERNATIVE_NAMES = (
+    f"{_SELECT} subject_key = '' AND substr(alternative_names, 1, 200) = substr(%s, 1, 200)"
+    f" AND alternative_names = %s AND application_id = %s AND {_VALID}"
+)
+_BY_SERIAL = f"{_SELECT} serial = %s AND authority_id = %s"
+_BY_KEY_HASH = f"{_SELECT} key_hash = %s ORDER BY id"
+
+
+class DjangoCertificateReader:
+    """`services.ports.CertificateReader`. Each thread that calls it has its own connection."""
+
+    def by_serial(self, authority_id: int, serial: int) -> CertificateRow | None:
+        rows = _rows(_BY_SERIAL, (serial_to_text(serial), authority_id))
+        return rows[0] if rows else None
+
+    def newest_valid(
+        self, application_id: int, subject_key: str, alternative_names: str, now: datetime
+    ) -> CertificateRow | None:
+        moment = time_parameter(now)
+        if subject_key:
+            rows = _rows(_BY_SUBJECT, (subject_key, alternative_names, application_id, moment, moment))
+        else:
+            names = (alternative_names, alternative_names)
+            rows = _rows(_BY_ALTERNATIVE_NAMES, (*names, application_id, moment, moment))
+        return rows[0] if rows else None
+
+    def by_key_hash(self, key_hash: str) -> tuple[CertificateRow, ...]:
+        return tuple(_rows(_BY_KEY_HASH, (key_hash,)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFilter:
+    """Which certificates: all that is given must hold.
+
+    `subject_prefix` is folded as `core.names.subject_key` folds. Pages come by subject when it is given, else by
+    expiry when a time is given, else newest first.
+    """
+
+    serial: int | None = None
+    application_ids: tuple[int, ...] | None = None
+    subject_prefix: str | None = None
+    key_hash: str | None = None
+    expiring_from: datetime | None = None
+    expiring_before: datetime | None = None
+    revoked: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePage:
+    """`after` asks for the next page; None when this one is the last."""
+
+    certificates: tuple[CertificateRow, ...]
+    after: int | None
+
+
+EVERY_CERTIFICATE = CertificateFilter()
+
+
+def list_certificates(
+    wanted: CertificateFilter = EVERY_CERTIFICATE, *, after: int | None = None, limit: int = 100
+) -> CertificatePage:
+    """One page. `after` is the previous page's. Blocking; `DatabaseDown` when it cannot be had."""
+    limit = max(1, min(limit, MAX_PAGE))
+    conditions = _conditions(wanted)
+    order = _order(wanted)
+    if after is not None:
+        conditions.append(_beyond(order, after))
+    where = " AND ".join(condition for condition, _ in conditions) or "1 = 1"
+    parameters = [parameter for _, given in conditions for parameter in given]
+    rows = _rows(f"{_SELECT}{where} ORDER BY {_ORDER_BY[order]} LIMIT {limit + 1}", parameters)
+    page = tuple(rows[:limit])
+    return CertificatePage(certificates=page, after=page[-1].id if len(rows) > limit else None)
+
+
+_ORDER_BY = {"subject_key": "subject_key, id", "not_after": "not_after, id", "id": "id DESC"}
+_Condition = tuple[str, Sequence[object]]
+
+
+def _order(wanted: CertificateFilter) -> str:
+    if wanted.subject_prefix:
+        return "subject_key"
+    by_expiry = wanted.expiring_from is not None or wanted.expiring_before is not None
+    return "not_after" if by_expiry else "id"
+
+
+def _conditions(wanted: CertificateFilter) -> list[_Condition]:
+    found: list[_Condition] = []
+    if wanted.serial is not None:
+        found.append(("serial = %s", [serial_to_text(wanted.serial)]))
+    if wanted.application_ids is not None:
+        marks = ", ".join(["%s"] * len(wanted.application_ids))
+        found.append((f"application_id IN ({marks})" if marks else "1 = 0", wanted.application_ids))
+    if wanted.subject_prefix:
+        prefix = wanted.subject_prefix
+        # The columns compare by code point, so what begins with a prefix lies between it and the last one.
+        found.append(("subject_key >= %s AND subject_key < %s", [prefix, prefix + chr(0x10FFFF)]))
+    if wanted.key_hash is not None:
+        found.append(("key_hash = %s", [wanted.key_hash]))
+    if wanted.expiring_from is not None:
+        found.append(("not_after >= %s", [time_parameter(wanted.expiring_from)]))
+    if wanted.expiring_before is not None:
+        found.append(("not_after < %s", [time_parameter(wanted.expiring_before)]))
+    if wanted.revoked is not None:
+        found.append((f"revoked_at IS {'NOT ' if wanted.revoked else ''}NULL", []))
+    return found
+
+
+def _beyond(order: str, after: int) -> _Condition:
+    if order == "id":
+        return ("id < %s", [after])
+    last = _rows(f"{_SELECT} id = %s", [after])
+    if not last:
+        raise NotFound("there is no such page")
+    key = last[0].subject_key if order == "subject_key" else time_parameter(last[0].not_after)
+    return (f"({order}, id) > (%s, %s)", [key, after])
+
+
+def _rows(statement: str, parameters: Sequence[Any]) -> list[CertificateRow]:
+    def query() -> list[CertificateRow]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return [certificate_rows.from_columns(values) for values in cursor.fetchall()]
+
+    return read(query)

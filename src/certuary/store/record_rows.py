@@ -1,0 +1,83 @@
+"""Records as rows: which table a kind has, which columns people see, and how a row becomes a `Record`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import F, Model
+
+from certuary.services.ports import Record, RecordKind
+from certuary.store.models import (
+    Application,
+    Authority,
+    Group,
+    Label,
+    Profile,
+    ProfileVersion,
+    Property,
+    User,
+)
+
+MODELS: Mapping[RecordKind, type[Model]] = {
+    "authority": Authority,
+    "group": Group,
+    "profile": Profile,
+    "label": Label,
+    "application": Application,
+    "user": User,
+    "property": Property,
+}
+_OURS = frozenset({"id", "revision", "removed_at"})
+
+
+def columns(kind: RecordKind) -> tuple[str, ...]:
+    """The columns that a record's values name; a foreign key goes by its column, such as `group_id`."""
+    fields = MODELS[kind]._meta.concrete_fields
+    return tuple(field.attname for field in fields if field.attname not in _OURS)
+
+
+def select(kind: RecordKind, **filters: object) -> list[Record]:
+    """Records by filter, in the order of their names; none that is retired."""
+    if kind == "property":
+        return _select_properties(filters)
+    filters.setdefault("removed_at__isnull", True)
+    rows = (
+        MODELS[kind]
+        ._default_manager.filter(**filters)
+        .order_by("name")
+        .values("id", "revision", *columns(kind))
+    )
+    if kind == "profile":
+        return _with_versions(list(rows))
+    return [_record(kind, row) for row in rows.iterator(chunk_size=500)]
+
+
+def _select_properties(filters: Mapping[str, object]) -> list[Record]:
+    wanted = {"property_key" if key == "id" else key: value for key, value in filters.items()}
+    rows = Property.objects.filter(**wanted).order_by("property_key").values(*columns("property"))
+    return [
+        Record(kind="property", id=str(row["property_key"]), revision=0, values=dict(row)) for row in rows
+    ]
+
+
+def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """Join each profile with what its current version says."""
+    versions = {
+        version["profile_id"]: {"toml": version["toml"], "version_id": version["id"]}
+        for version in ProfileVersion.objects.filter(
+            profile__in=[row["id"] for row in rows], number=F("profile__current_version")
+        ).values("id", "profile_id", "toml")
+    }
+    missing: Mapping[str, object] = {"toml": "", "version_id": None}
+    return [_record("profile", {**row, **versions.get(row["id"], missing)}) for row in rows]
+
+
+def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:
+    values = {key: _plain(value) for key, value in row.items() if key not in _OURS}
+    return Record(kind=kind, id=row["id"], revision=row["revision"], values=values)
+
+
+def _plain(value: object) -> object:
+    # psycopg hands out a view of its buffer.
+    return bytes(value) if isinstance(value, memoryview) else value

@@ -1,0 +1,192 @@
+"""Records that people change: find them, and change several in one transaction with one new revision.
+
+A transaction holds the lock on `config_revision` from its first statement, so transactions follow one another
+and a revision is visible only when every lower one is. Uniqueness is looked up under that lock, so that a
+refusal can name the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction as django_transaction
+from django.db.models import Model, UniqueConstraint
+
+from certuary.core.values import serial_to_text
+from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
+from certuary.services.ports import AuditRow, CertificateRow, Record, RecordKind, RecordTransaction
+from certuary.store import certificate_rows, record_rows
+from certuary.store.database import database_errors, read
+from certuary.store.models import AuditEvent, Certificate, ConfigRevision, ProfileVersion, Property
+
+
+class DjangoRecordStore:
+    """`services.ports.RecordStore`. Each thread that calls it has its own connection."""
+
+    def transaction(self) -> AbstractContextManager[RecordTransaction]:
+        return _transaction()
+
+    def find(self, kind: RecordKind, **match: object) -> Record | None:
+        return read(lambda: _find(kind, match))
+
+    def all(self, kind: RecordKind) -> tuple[Record, ...]:
+        return tuple(read(lambda: record_rows.select(kind)))
+
+
+@contextmanager
+def _transaction() -> Iterator[RecordTransaction]:
+    with database_errors(), django_transaction.atomic():
+        yield DjangoRecordTransaction(ConfigRevision.objects.select_for_update().get(id=1))
+
+
+class DjangoRecordTransaction:
+    """`services.ports.RecordTransaction`. An audit event alone raises no revision."""
+
+    def __init__(self, revision: ConfigRevision) -> None:
+        self._config = revision
+        self._changed = False
+
+    def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
+        if kind == "property":
+            return self._create_property(values)
+        row = record_rows.MODELS[kind](**_known(kind, values))
+        row.created_at = values.get("created_at") or datetime.now(UTC)  # type: ignore[attr-defined]  # of Record
+        if kind == "profile":
+            row.current_version = values.get("current_version", 0)  # type: ignore[attr-defined]  # of Profile
+        self._save(kind, row)
+        return _existing(kind, row.pk)
+
+    def update(self, kind: RecordKind, record_id: int | str, values: Mapping[str, object]) -> Record:
+        if kind == "property":
+            return self._update_property(str(record_id), values)
+        row = _locked(kind, record_id)
+        for column, value in _known(kind, values).items():
+            setattr(row, column, value)
+        self._save(kind, row)
+        return _existing(kind, record_id)
+
+    def retire(self, kind: RecordKind, record_id: int | str) -> None:
+        if kind == "property":
+            with self._property_change():
+                Property.objects.filter(property_key=record_id).delete()
+            return
+        row = _locked(kind, record_id)
+        row.removed_at = datetime.now(UTC)  # type: ignore[attr-defined]  # of Record
+        row.revision = self._revision()  # type: ignore[attr-defined]  # of Record
+        row.save(update_fields=["removed_at", "revision"])
+
+    def find(self, kind: RecordKind, **match: object) -> Record | None:
+        return _find(kind, match)
+
+    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
+        """The version becomes the profile's current one."""
+        version = ProfileVersion.objects.create(
+            profile_id=profile_id, number=number, toml=toml, created_at=at, created_by=by
+        )
+        self.update("profile", profile_id, {"current_version": number})
+        return version.pk
+
+    def revoke_certificate(
+        self, authority_id: int, serial: int, *, at: datetime, reason: str
+    ) -> CertificateRow:
+        rows = Certificate.objects.select_for_update()
+        row = rows.filter(authority_id=authority_id, serial=serial_to_text(serial)).first()
+        if row is None:
+            raise NotFound(f"there is no certificate with serial number {serial_to_text(serial)}")
+        if row.revoked_at is not None:
+            raise AlreadyRevoked(f"certificate {serial_to_text(serial)} was revoked at {row.revoked_at}")
+        row.revoked_at, row.revocation_reason, row.revoked_revision = at, reason, self._revision()
+        row.save(update_fields=["revoked_at", "revocation_reason", "revoked_revision"])
+        return certificate_rows.from_model(row)
+
+    def add_certificate(self, row: CertificateRow) -> None:
+        Certificate.objects.create(**certificate_rows.to_columns(row))
+
+    def add_audit(self, row: AuditRow) -> None:
+        AuditEvent.objects.create(
+            at=row.at,
+            kind=row.kind,
+            actor_kind=row.actor_kind,
+            actor=row.actor,
+            target=row.target,
+            request_id=row.request_id,
+            address=row.address,
+            detail=row.detail,
+        )
+
+    def _revision(self) -> int:
+        """The new revision, taken once."""
+        if not self._changed:
+            self._changed = True
+            self._config.value += 1
+            self._config.save(update_fields=["value"])
+        return self._config.value
+
+    def _save(self, kind: RecordKind, row: Model) -> None:
+        _refuse_taken(kind, row)
+        row.revision = self._revision()  # type: ignore[attr-defined]  # of Record
+        row.save()
+
+    def _create_property(self, values: Mapping[str, object]) -> Record:
+        key = str(values["property_key"])
+        if Property.objects.filter(property_key=key).exists():
+            raise AlreadyExists(f"there is already a property {key!r}")
+        with self._property_change():
+            Property(**_known("property", values)).save(force_insert=True)
+        return _existing("property", key)
+
+    def _update_property(self, key: str, values: Mapping[str, object]) -> Record:
+        with self._property_change():
+            if not Property.objects.filter(property_key=key).update(**_known("property", values)):
+                raise NotFound(f"there is no property {key!r}")
+        return _existing("property", key)
+
+    @contextmanager
+    def _property_change(self) -> Iterator[None]:
+        """Tell the triggers that the service writes the audit event. Seen by this transaction only."""
+        self._revision()
+        ConfigRevision.objects.update(service_is_writing=True)
+        yield
+        ConfigRevision.objects.update(service_is_writing=False)
+
+
+def _find(kind: RecordKind, match: Mapping[str, object]) -> Record | None:
+    found = record_rows.select(kind, **match)
+    return found[0] if found else None
+
+
+def _existing(kind: RecordKind, record_id: int | str) -> Record:
+    found = _find(kind, {"id": record_id})
+    assert found is not None
+    return found
+
+
+def _locked(kind: RecordKind, record_id: int | str) -> Model:
+    rows = record_rows.MODELS[kind]._default_manager.select_for_update()
+    row: Model | None = rows.filter(pk=record_id, removed_at__isnull=True).first()
+    if row is None:
+        raise NotFound(f"there is no {kind} with number {record_id}")
+    return row
+
+
+def _known(kind: RecordKind, values: Mapping[str, object]) -> dict[str, Any]:
+    unknown = values.keys() - set(record_rows.columns(kind))
+    if unknown:
+        raise ValueError(f"a record of kind {kind!r} has no column {', '.join(sorted(unknown))}")
+    return dict(values)
+
+
+def _refuse_taken(kind: RecordKind, row: Model) -> None:
+    for constraint in row._meta.constraints:
+        assert isinstance(constraint, UniqueConstraint)
+        match: dict[str, Any] = {column: getattr(row, column) for column in constraint.fields}
+        if constraint.condition is not None:
+            match["removed_at__isnull"] = True
+        if type(row)._default_manager.filter(**match).exclude(pk=row.pk).exists():
+            named = ", ".join(
+                f"{column} {value!r}" for column, value in match.items() if column != "removed_at__isnull"
+            )
+            raise AlreadyExists(f"there is already a record of kind {kind} with {named}")
