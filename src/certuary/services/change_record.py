@@ -70,13 +70,9 @@ class RecordChanges:
     def create(self, kind: RecordKind, values: Values) -> Record:
         """A profile's values are its name and its TOML, which becomes version 1."""
         check_may_change(self._actor, kind, before=None, after=values)
-        toml = values.get("toml") if kind == "profile" else None
-        columns = {key: value for key, value in values.items() if key != "toml"}
+        record = self._transaction.create(kind, _columns(kind, values))
         if kind == "profile":
-            columns["current_version"] = 1
-        record = self._transaction.create(kind, columns)
-        if isinstance(toml, str):
-            self._add_profile_version(record, 1, toml)
+            record = self._add_profile_version(record, 1, values)
         self._audit(f"{kind}.added", record, {}, values)
         return record
 
@@ -84,15 +80,11 @@ class RecordChanges:
         """Change some columns. A profile's TOML becomes its next version; older ones stay."""
         before = self._current(record)
         state = {"id": before.id, **before.values}
-        after = {**state, **values}
-        check_may_change(self._actor, record.kind, before=state, after=after)
-        columns = {key: value for key, value in values.items() if key != "toml"}
-        toml = values.get("toml") if record.kind == "profile" else None
-        if isinstance(toml, str):
-            columns["current_version"] = _next_version(before)
-            self._add_profile_version(before, _next_version(before), toml)
-        updated = self._transaction.update(record.kind, record.id, columns)
-        self._audit(f"{record.kind}.changed", before, before.values, {**values, **columns})
+        check_may_change(self._actor, record.kind, before=state, after={**state, **values})
+        updated = self._transaction.update(record.kind, record.id, _columns(record.kind, values))
+        if record.kind == "profile" and "toml" in values:
+            updated = self._add_profile_version(before, _next_version(before), values)
+        self._audit(f"{record.kind}.changed", before, before.values, updated.values)
         return updated
 
     def retire(self, record: Record) -> None:
@@ -102,20 +94,24 @@ class RecordChanges:
         self._audit(f"{record.kind}.removed", before, before.values, {})
 
     def _current(self, record: Record) -> Record:
-        column = "property_key" if record.kind == "property" else "id"
-        current = self._transaction.find(record.kind, **{column: record.id})
+        current = self._transaction.find(record.kind, id=record.id)
         if current is None:
             raise NotFound(f"{record_name(record)!r} was removed in the meantime")
         return current
 
-    def _add_profile_version(self, profile: Record, number: int, toml: str) -> None:
+    def _add_profile_version(self, profile: Record, number: int, values: Values) -> Record:
+        """The version becomes the profile's current one."""
         assert isinstance(profile.id, int)
+        toml = str(values["toml"])
         self._transaction.add_profile_version(
             profile.id, number=number, toml=toml, at=self.now, by=self._actor.name
         )
+        return self._current(profile)
 
     def _audit(self, kind: str, record: Record, before: Values, after: Values) -> None:
-        changed = [key for key in {**before, **after} if _changed(key, before, after)]
+        changed = [
+            key for key in {**before, **after} if key not in before or key not in after or before[key] != after[key]
+        ]
         detail: dict[str, object] = {}
         if before:
             detail["before"] = _described(before, changed)
@@ -130,17 +126,14 @@ def record_name(record: Record) -> str:
     return str(record.values.get(_NAME_COLUMN.get(record.kind, "name"), record.id))
 
 
+def _columns(kind: RecordKind, values: Values) -> dict[str, object]:
+    return {key: value for key, value in values.items() if kind != "profile" or key != "toml"}
+
+
 def _next_version(profile: Record) -> int:
     current = profile.values["current_version"]
     assert isinstance(current, int)
     return current + 1
-
-
-def _changed(key: str, before: Values, after: Values) -> bool:
-    """Of an update only what it set counts; of an addition or removal every column does."""
-    if before and after:
-        return key in after and before.get(key) != after[key]
-    return True
 
 
 def _described(values: Values, keys: list[str]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Make a root authority, and an issuing authority below it.
 
-The key is generated in the key store and is durable before its certificate is signed. Storing the record is the
-caller's: what comes back is everything the record holds.
+The key is generated in the key store and is durable before its certificate is signed. Storing the record is
+the caller's: what comes back is everything the record holds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certuary.core.certificate import (
     KEY_TYPES,
@@ -78,10 +79,14 @@ def create_root(
     now: datetime,
     name: str = ROOT_NAME,
     random_octets: RandomOctets = os.urandom,
+    resume: bool = False,
 ) -> NewAuthority:
-    """A trust anchor of 20 years. `AlreadyExists` when the key store has a key of that name."""
+    """A trust anchor of 20 years. `AlreadyExists` when the key store has a key of that name.
+
+    `resume` takes that key instead: an attempt before this one made it and was interrupted before it was used.
+    """
     organization = checked_organization(organization)
-    key = _generate(keys, name, role="root", key_type=key_type)
+    key = _generate(keys, name, role="root", key_type=key_type, resume=resume)
     plan = build_root(
         key.public_key(), organization=organization, serial=_serial(now, random_octets), now=now
     )
@@ -98,10 +103,11 @@ def create_issuing(
     status_url: str,
     name: str = ISSUING_NAME,
     random_octets: RandomOctets = os.urandom,
+    resume: bool = False,
 ) -> NewAuthority:
-    """An authority of 10 years that signs end entities only; `status_url` is where its issuer's CRL is found."""
+    """An authority of 10 years that signs end entities only; its issuer's CRL is under `status_url`."""
     organization = checked_organization(organization)
-    key = _generate(keys, name, role="issuing", key_type=key_type)
+    key = _generate(keys, name, role="issuing", key_type=key_type, resume=resume)
     plan = build_issuing(
         key.public_key(),
         issuer=root.certificate,
@@ -131,10 +137,26 @@ def ca_url(status_url: str, authority_name: str) -> str:
     return f"{status_url.rstrip('/')}/ca/{authority_name}.crt"
 
 
-def _generate(keys: KeyStore, name: str, *, role: str, key_type: str) -> SigningKey:
+def _generate(keys: KeyStore, name: str, *, role: str, key_type: str, resume: bool) -> SigningKey:
     if key_type not in KEY_TYPES:
         raise InvalidValue(f"a key type is one of {', '.join(KEY_TYPES)}, not {key_type!r}", rule="key-type")
-    return keys.generate_key(name, role=role, key_type=key_type)
+    if not resume or (name, role) not in keys.names():
+        return keys.generate_key(name, role=role, key_type=key_type)
+    key = keys.load_key(name, role=role)
+    if not _is_of_type(key, key_type):
+        raise InvalidValue(
+            f"the key store has a key {name!r} of another type than {key_type}; give the type of the first attempt",
+            rule="key-type",
+        )
+    return key
+
+
+def _is_of_type(key: SigningKey, key_type: str) -> bool:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.curve.name == KEY_TYPES[key_type].curve
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key_type == f"rsa-{key.key_size}"
+    return key_type == "ed25519"
 
 
 def _serial(now: datetime, random_octets: RandomOctets) -> int:
