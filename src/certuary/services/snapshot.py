@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography import x509
 
 from certuary.core.certificate import SigningKey
-from certuary.core.profile import Profile
+from certuary.core.profile import CompiledProfile, Profile
 from certuary.core.subject_rule import SubjectRule
 from certuary.core.values import Network
 
@@ -54,13 +54,14 @@ class Authority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveProfile:
-    """A profile at one version, with the authority that issues under it."""
+    """A profile at one version, with the authority that issues under it; `compiled` is both made ready to plan with."""
 
     id: int
     version_id: int
     version: int
     profile: Profile
     authority: Authority
+    compiled: CompiledProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
