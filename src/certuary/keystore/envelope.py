@@ -1,13 +1,14 @@
 """The sealed form of a key or secret, and the keys that seal it.
 
-    passphrase --scrypt--> wrapping key --opens--> master key --HKDF, one per role--> role key --opens--> a sealed value
+    passphrase --scrypt--> wrapping key --opens--> master key
+    master key --HKDF, one per role--> role key --opens--> a sealed value
 
 A sealed value is
 
-    "CERTUARY"  version (1 octet)  length of role (1 octet)  role  nonce (12 octets)  AES-256-GCM ciphertext and tag
+    "CERTUARY"  version (1 octet)  length of role (1 octet)  role  nonce (12 octets)  AES-256-GCM output
 
-and everything before the nonce, with the value's name, is authenticated: a file renamed to another key's name, or
-carrying another role in its header, does not open.
+and everything before the nonce, with the value's name, is authenticated: a file renamed to another key's
+name, or carrying another role in its header, does not open.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class ScryptCost:
     p: int = 1
 
     def __post_init__(self) -> None:
-        # The bounds keep a damaged file from asking for all the memory there is. A small n cannot be smuggled in:
-        # the master key opens only under the cost it was wrapped with.
+        # The bounds keep a damaged file from asking for all the memory there is. A small n cannot be smuggled
+        # in: the master key opens only under the cost it was wrapped with.
         power_of_two = self.n & (self.n - 1) == 0
         if not (power_of_two and 2**10 <= self.n <= 2**20 and 1 <= self.r <= 16 and 1 <= self.p <= 4):
             raise KeyStoreDown("keystore.json names an impossible scrypt cost", rule=DAMAGED)
@@ -78,7 +79,7 @@ def unseal(sealed: bytes, key: bytes, *, name: str, role: str) -> bytes:
         return AESGCM(key).decrypt(nonce, sealed[nonce_end:], header + name.encode())
     except InvalidTag:
         raise KeyStoreDown(
-            f"{name!r} does not open: it is damaged, or was sealed under another name or by another key store",
+            f"{name!r} does not open: it is damaged, or was sealed under another name or by another store",
             rule=DAMAGED,
         ) from None
 

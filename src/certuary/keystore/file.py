@@ -1,8 +1,9 @@
 """Keys in encrypted files: `keystore.json`, and one `<name>.key` for each key or secret.
 
-`keystore.json` holds the random master key, wrapped under the passphrase. Everything else is sealed under role keys
-derived from the master key, so a change of passphrase rewrites one small file, and a process that was given the role
-keys of its roles can open those and no others (`envelope` says how; `docs/keystore.md` tells the whole).
+`keystore.json` holds the random master key, wrapped under the passphrase. Everything else is sealed under
+role keys derived from the master key, so a change of passphrase rewrites one small file, and a process that
+was given the role keys of its roles can open those and no others (`envelope` says how; `docs/keystore.md`
+tells the whole).
 
 Files are 0600 in a directory of 0700; laxer ones are refused with the command that mends them.
 """
@@ -60,7 +61,7 @@ class FileKeyStore:
 
     @classmethod
     def from_role_keys(cls, directory: Path, role_keys: Mapping[str, bytes]) -> FileKeyStore:
-        """Open a store in a process that never sees the passphrase; with no role keys it can only list names."""
+        """Open a store in a process that never sees the passphrase; without role keys it only lists names."""
         return cls(directory, role_keys)
 
     @classmethod
@@ -85,9 +86,13 @@ class FileKeyStore:
     def unlock(cls, directory: Path, environ: Mapping[str, str] | None = None) -> UnlockedKeys:
         """Read the passphrase and derive the master key: 0.4 s, once per start."""
         environ = os.environ if environ is None else environ
-        index = _Index.read(directory)
-        source = overriding_source(environ) or index.source
-        master_key = index.unwrap(read_passphrase(source, directory, environ), source, directory)
+        source = overriding_source(environ) or recorded_source(directory)
+        return cls.unlock_with(directory, read_passphrase(source, directory, environ), source)
+
+    @classmethod
+    def unlock_with(cls, directory: Path, passphrase: bytes, source: PassphraseSource) -> UnlockedKeys:
+        """Open with a passphrase at hand; `source` is named when it is the wrong one."""
+        master_key = _Index.read(directory).unwrap(passphrase, source, directory)
         return UnlockedKeys(directory=directory, source=source, master_key=master_key)
 
     @property
@@ -157,7 +162,7 @@ class FileKeyStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlockedKeys:
-    """The master key, held by the process that starts the others and by commands; `source` is what opened it."""
+    """The master key, held by commands and by the process that starts the others; `source` opened it."""
 
     directory: Path
     source: PassphraseSource
@@ -196,7 +201,8 @@ def create_key_store(
 ) -> UnlockedKeys:
     """Make a store as `certuary init` does.
 
-    The passphrase comes from the file given, else from the environment, else it is made up and kept beside the keys.
+    The passphrase comes from the file given, else from the environment, else it is made up and kept beside
+    the keys.
     """
     environ = os.environ if environ is None else environ
     source = file_source(passphrase_file) if passphrase_file else overriding_source(environ)
@@ -208,7 +214,7 @@ def create_key_store(
     _make_directory(directory)
     with _locked(directory):
         _refuse_used_directory(directory)  # before the passphrase of a store that is there is overwritten
-        _write(directory / source.value, passphrase + b"\n")
+        _write(source.path(directory), passphrase + b"\n")
     return FileKeyStore.create(directory, passphrase, source, cost=cost)
 
 
@@ -245,7 +251,8 @@ def key_to_der(key: SigningKey) -> bytes:
 
 
 def key_from_der(der: bytes, name: str) -> SigningKey:
-    # The bytes were authenticated when they were opened, so RSA's slow consistency check would prove nothing new.
+    # The bytes were authenticated when they were opened, so RSA's slow consistency check would prove nothing
+    # new.
     key = serialization.load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, SigningKey):
         raise KeyStoreDown(f"{name!r} holds a kind of key that cannot sign", rule=envelope.DAMAGED)
@@ -372,7 +379,8 @@ def _refuse_used_directory(directory: Path) -> None:
         raise AlreadyExists(f"there is a key store in {directory} already")
     if any(_key_files(directory)):
         raise ConfigError(
-            f"{directory} holds keys but no {INDEX_NAME}, without which they do not open; restore it from a backup",
+            f"{directory} holds keys but no {INDEX_NAME}, without which they do not open; "
+            "restore it from a backup",
             rule="no-key-store",
         )
 

@@ -1,4 +1,4 @@
-"""Keys in memory, for tests and for checks that need a throwaway authority: the contract of the file store, no disk."""
+"""Keys in memory, for tests and throwaway authorities: the contract of the file store, without a disk."""
 
 from __future__ import annotations
 

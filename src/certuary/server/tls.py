@@ -1,9 +1,9 @@
-"""The EST listener's TLS context: stdlib `ssl`, TLS 1.2 and 1.3 (S-1, RFC 8996), client certificates asked for.
+"""The EST listener's TLS context: TLS 1.2 and 1.3 (S-1, RFC 8996), client certificates asked for.
 
-A client certificate is requested and not required (RFC 7030 section 3.3.2), since `/cacerts` is for those who have
-none. What the handshake says about one is not the verdict: on a resumed session nothing is verified again, and its
-dates are left unchecked here on purpose, so that an expired certificate gets an HTTP answer rather than an alert.
-Whoever authenticates looks at dates, revocation and issuer on every request.
+A client certificate is requested and not required (RFC 7030 section 3.3.2), since `/cacerts` is for those who
+have none. What the handshake says about one is not the verdict: on a resumed session nothing is verified
+again, and its dates are left unchecked here on purpose, so that an expired certificate gets an HTTP answer
+rather than an alert. Whoever authenticates looks at dates, revocation and issuer on every request.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RULE = "tls-certificate"
 
 
 def build_context(identity: ListenerIdentity, trust_anchors_der: Sequence[bytes]) -> ssl.SSLContext:
-    """`trust_anchors_der`: our own authorities. Each is an anchor by itself, also one that is not self-signed."""
+    """`trust_anchors_der`: our own authorities, each an anchor by itself, the issuing ones too."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -69,8 +69,8 @@ def _ask_for_certificates(context: ssl.SSLContext, trust_anchors_der: Sequence[b
     context.verify_mode = ssl.CERT_OPTIONAL
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME
     if trust_anchors_der:
-        # This does not fill the list of acceptable authorities that clients are sent: an empty one leaves the choice
-        # to them, where a list would make some send nothing.
+        # This does not fill the list of acceptable authorities that clients are sent: an empty one leaves the
+        # choice to them, where a list would make some send nothing.
         context.load_verify_locations(cadata=b"".join(trust_anchors_der))
 
 

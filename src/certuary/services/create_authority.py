@@ -83,7 +83,7 @@ def create_root(
 ) -> NewAuthority:
     """A trust anchor of 20 years. `AlreadyExists` when the key store has a key of that name.
 
-    `resume` takes that key instead: an attempt before this one made it and was interrupted before it was used.
+    `resume` takes that key instead: an earlier attempt made it and was interrupted before it was used.
     """
     organization = checked_organization(organization)
     key = _generate(keys, name, role="root", key_type=key_type, resume=resume)
@@ -145,7 +145,7 @@ def _generate(keys: KeyStore, name: str, *, role: str, key_type: str, resume: bo
     key = keys.load_key(name, role=role)
     if not _is_of_type(key, key_type):
         raise InvalidValue(
-            f"the key store has a key {name!r} of another type than {key_type}; give the type of the first attempt",
+            f"the key store has a key {name!r} that is no {key_type} key; give the type of the first attempt",
             rule="key-type",
         )
     return key

@@ -10,7 +10,7 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def replace_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write beside `path`, flush to disk, rename over it, flush the directory. An `OSError` is the caller's."""
+    """Write beside `path`, flush, rename over it, flush the directory. An `OSError` is the caller's."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

@@ -1,7 +1,7 @@
 """The EST listener's own certificate: issue it, keep it, say when it is due.
 
-`HOME/tls/listener.pem` holds the leaf, the authorities above it but for the root, and the leaf's key, sealed by the
-key store: one file, so that certificate and key are replaced together, atomically.
+`HOME/tls/listener.pem` holds the leaf, the authorities above it but for the root, and the leaf's key, sealed
+by the key store: one file, so that certificate and key are replaced together, atomically.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from certuary.services.ports import CertificateRow, KeyStore
 
 TLS_ROLE = "tls"
 LIFETIME_DAYS = 90
-# Elliptic, whatever the authorities use: a handshake costs a third of RSA's, and every EST client knows P-256.
+# Elliptic, whatever the authorities use: a handshake costs a third of RSA's, and every EST client knows
+# P-256.
 KEY_TYPE = "ec-p256"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -73,7 +74,7 @@ def listener_path(home: Path) -> Path:
 
 
 def listener_names(hostnames: Sequence[str]) -> tuple[str, ...]:
-    """The names the certificate holds: those configured, then the loopback ones, each once, as DNS writes them.
+    """The names the certificate holds: those configured, then the loopback ones, each once, lower-case.
 
     The loopback names stay even where others are given, so that commands on the machine itself can verify it.
     """
@@ -137,8 +138,8 @@ def renew_listener_certificate(
 ) -> ListenerIdentity | None:
     """Issue and put in place a certificate if one is due; None if not.
 
-    `record` commits the row before the file is replaced, so no certificate is in use that the database does not know.
-    A file that does not open any more is replaced like one that is not there.
+    `record` commits the row before the file is replaced, so no certificate is in use that the database does
+    not know. A file that does not open any more is replaced like one that is not there.
     """
     if (
         renewal_reason(_load_or_none(path, keys), hostnames=hostnames, issuer=issuer.certificate, now=now)
