@@ -1,0 +1,1 @@
+"""Load generator and measurements. `make bench` runs all of it; see `bench/run.py`."""
