@@ -28,7 +28,7 @@ class Device:
 
 
 def make_device(work: Path, name: str, *key: str, again: str = "") -> Device:
-    """A device's key and CSR made by OpenSSL; `again` tells apart the files of a later key of the same name."""
+    """A device's key and CSR made by OpenSSL; `again` tells the files of a later key apart."""
     stem = work / f"{name}{again}"
     device = Device(name=name, key=stem.with_suffix(".key"), csr=stem.with_suffix(".csr"))
     kind = key or P_256
@@ -62,7 +62,7 @@ def load(path: Path) -> list[x509.Certificate]:
 
 
 def assert_right_certificate(received: Path, device: Device, cacerts: Path) -> x509.Certificate:
-    """One certificate, for the key and names asked for, that OpenSSL verifies from `/cacerts` and pkilint likes."""
+    """One certificate, for the key and names asked for, verified by OpenSSL from `/cacerts`, and linted."""
     (certificate,) = load(received)
     assert device.owns(certificate)
     assert certificate.subject.rfc4514_string() == f"CN={device.name}"
