@@ -25,8 +25,8 @@ class Credentials:
 def parse_basic(header_value: bytes) -> Credentials:
     """Read the value of an Authorization header, or raise `MalformedRequest`, whose text never repeats it.
 
-    An empty username is legal (S-15). The password may hold colons, the username may not. UTF-8 is tried first, then
-    Latin-1, since the charset parameter is only advice and old clients do not read it.
+    An empty username is legal (S-15). The password may hold colons, the username may not. UTF-8 is tried
+    first, then Latin-1, since the charset parameter is only advice and old clients do not read it.
     """
     if len(header_value) > MAX_HEADER_OCTETS:
         raise MalformedRequest("the Authorization header is too long")

@@ -1,9 +1,9 @@
 """Known-compromised public keys, looked up by hash in one sorted buffer.
 
-The buffer is in badkeys' own format: records of 16 octets, sorted; the first 15 are the start of a SHA-256, the last
-names the list it came from. badkeys hashes a key's number (an RSA modulus, an EC point's x, the octets of an Ed25519
-key) without leading zero octets; plain lists hash the SubjectPublicKeyInfo. Both kinds share the buffer: 120 bits keep
-them from being mistaken for each other.
+The buffer is in badkeys' own format: records of 16 octets, sorted; the first 15 are the start of a SHA-256,
+the last names the list it came from. badkeys hashes a key's number (an RSA modulus, an EC point's x, the
+octets of an Ed25519 key) without leading zero octets; plain lists hash the SubjectPublicKeyInfo. Both kinds
+share the buffer: 120 bits keep them from being mistaken for each other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import mmap
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from heapq import merge
 
 from certuary.errors import InvalidValue
 
@@ -59,7 +60,10 @@ def is_text(beginning: bytes) -> bool:
 
 
 def read_hash_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Make a record of each line: a SHA-256 over a SubjectPublicKeyInfo in hex, then anything; # begins a comment."""
+    """Make a record of each line: the SHA-256 of a SubjectPublicKeyInfo in hex, then anything.
+
+    A # begins a comment.
+    """
     for number, line in enumerate(lines, start=1):
         content = line.partition(b"#")[0].strip()
         if not content:
@@ -71,7 +75,7 @@ def read_hash_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_records(buffer: Buffer) -> Iterator[bytes]:
-    """Read badkeys' binary form, or our own; `InvalidValue` when it is not sorted, since then it is something else."""
+    """Read badkeys' binary form, which is ours too; unsorted records mean that the file is neither."""
     if len(buffer) % RECORD_OCTETS:
         raise InvalidValue("the file's length is not a multiple of 16 octets", rule="blocklist")
     previous = b""
@@ -85,8 +89,6 @@ def read_records(buffer: Buffer) -> Iterator[bytes]:
 
 def merge_records(*sorted_records: Iterable[bytes]) -> Iterator[bytes]:
     """Merge sorted records into one sorted stream that holds each hash once."""
-    from heapq import merge
-
     previous = b""
     for record in merge(*sorted_records):
         if record[:HASH_OCTETS] != previous:

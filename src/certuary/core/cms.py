@@ -1,8 +1,8 @@
-"""Degenerate ("certs-only") CMS SignedData: a bag of certificates. RFC 5652 section 5.1, RFC 7030 section 4.1.3.
+"""Degenerate ("certs-only") CMS SignedData, a bag of certificates. RFC 5652 section 5.1, RFC 7030 4.1.3.
 
-    ContentInfo ::= SEQUENCE { id-signedData, [0] SignedData }
-    SignedData  ::= SEQUENCE { version 1, digestAlgorithms SET {}, encapContentInfo SEQUENCE { id-data },
-                               certificates [0] IMPLICIT SET OF Certificate, signerInfos SET {} }
+ContentInfo ::= SEQUENCE { id-signedData, [0] SignedData }
+SignedData  ::= SEQUENCE { version 1, digestAlgorithms SET {}, encapContentInfo SEQUENCE { id-data },
+                           certificates [0] IMPLICIT SET OF Certificate, signerInfos SET {} }
 """
 
 from __future__ import annotations

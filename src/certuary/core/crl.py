@@ -1,10 +1,11 @@
 """Full certificate revocation lists. RFC 5280 section 5.
 
-Encoded by hand: `cryptography`'s builder makes a Python object and several encodings of every entry, which takes
-tens of times as long and holds a list of 100,000 in memory twice.
+Encoded by hand: `cryptography`'s builder makes a Python object and several encodings of every entry, which
+takes tens of times as long and holds a list of 100,000 in memory twice.
 
-    TBSCertList ::= SEQUENCE { version INTEGER (1), signature AlgorithmIdentifier, issuer Name, thisUpdate Time,
-                               nextUpdate Time, revokedCertificates SEQUENCE OF Entry OPTIONAL,
+    TBSCertList ::= SEQUENCE { version INTEGER (1), signature AlgorithmIdentifier, issuer Name,
+                               thisUpdate Time, nextUpdate Time,
+                               revokedCertificates SEQUENCE OF Entry OPTIONAL,
                                crlExtensions [0] EXPLICIT Extensions }
     Entry ::= SEQUENCE { serialNumber INTEGER, revocationDate Time, crlEntryExtensions Extensions OPTIONAL }
 """

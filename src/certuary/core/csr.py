@@ -1,10 +1,11 @@
 """PKCS#10 certification requests: read, and proof of possession. RFC 2986, RFC 7030 section 4.2.1.
 
     CertificationRequest ::= SEQUENCE { info, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
-    info ::= SEQUENCE { version INTEGER (0), subject Name, subjectPKInfo, attributes [0] IMPLICIT SET OF Attribute }
+    info ::= SEQUENCE { version INTEGER (0), subject Name, subjectPKInfo SubjectPublicKeyInfo,
+                        attributes [0] IMPLICIT SET OF Attribute }
 
-We walk the outer structure ourselves, which is cheap and lets the size rules of the key policy come before anything
-is loaded; names and extensions are read by `cryptography`.
+We walk the outer structure ourselves, which is cheap and lets the size rules of the key policy come before
+anything is loaded; names and extensions are read by `cryptography`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ MAX_ALTERNATIVE_NAMES = 1000
 MAX_CHALLENGE_CHARACTERS = 255
 
 _VERSION_0 = b"\x02\x01\x00"
+_EMPTY_NAME = der.tlv(der.SEQUENCE)
 _EXTENSION_REQUESTS = (oids.EXTENSION_REQUEST, oids.MICROSOFT_EXTENSION_REQUEST)
 
 # DirectoryString of X.520, and IA5String, which tools emit though RFC 2985 does not list it.
@@ -44,7 +46,7 @@ _STRING_CODECS = {
 class ChangeSubjectName:
     """The names the client wants instead of those it has (RFC 6402 section 2.8, S-32).
 
-    An absent subject means an empty one, absent alternative names mean none: they are () or the empty name here.
+    Where one is absent the certificate shall have none, so an absent subject is the empty name here.
     """
 
     subject: x509.Name
@@ -55,7 +57,8 @@ class ChangeSubjectName:
 class Csr:
     """A well-formed request whose proof of possession is still to be verified.
 
-    `spki_der` is the key's usual encoding, and `key_hash` its hash. `extensions` are all but the alternative names.
+    `spki_der` is the key's usual encoding and `key_hash` its hash; `extensions` leave out the alternative
+    names.
     """
 
     der: bytes
@@ -84,7 +87,7 @@ class _Outline:
 
 
 def parse_csr(csr_der: bytes) -> Csr:
-    """Read a request, or raise `MalformedCsr`, or `KeyRefused` for a key whose encoding alone rules it out."""
+    """Read a request, or raise `MalformedCsr`; `KeyRefused` for a key whose encoding alone rules it out."""
     outline = _outline(csr_der)
     _check_name_lengths(csr_der)
     attributes = _attributes_by_type(outline.attributes)
@@ -173,43 +176,33 @@ def _attributes_by_type(attributes: tuple[tuple[bytes, bytes], ...]) -> dict[byt
 
 
 _SHORT_ATTRIBUTE = re.compile(
-    b"(" + re.escape(oids.COMMON_NAME) + b"|" + re.escape(oids.COUNTRY_NAME) + b")", re.DOTALL
+    b"|".join(map(re.escape, (oids.COMMON_NAME, oids.COUNTRY_NAME, oids.JURISDICTION_COUNTRY_NAME)))
 )
 
 
 def _check_name_lengths(csr_der: bytes) -> None:
     """Refuse common names over 64 octets and countries that are not 2, wherever in the request they stand.
 
-    `cryptography` reads such names with a warning, which would let strangers write to the log of every worker.
+    `cryptography` only warns about them, which would let strangers write to a worker's log. Whatever else is
+    wrong with a name is left to it.
     """
     for found in _SHORT_ATTRIBUTE.finditer(csr_der):
-        _check_name_length(csr_der, found[0], found.end())
+        octets = _text_octets(csr_der, found.end())
+        if octets is None:
+            continue
+        if found[0] != oids.COMMON_NAME and octets != 2:
+            raise MalformedCsr("a country name is not two letters", rule="name-length")
+        if not 1 <= octets <= 64:
+            raise MalformedCsr("a common name is not 1 to 64 octets long", rule="name-length")
 
 
-def _check_name_length(csr_der: bytes, attribute: bytes, at: int) -> None:
-    tag, start, stop = _read_or_malformed(csr_der, at)
-    octets = len(_to_text(tag, csr_der[start:stop]).encode())
-    if attribute == oids.COUNTRY_NAME and octets != 2:
-        raise MalformedCsr("a country name is not two letters", rule="name-length")
-    if not 1 <= octets <= 64:
-        raise MalformedCsr("a common name is not 1 to 64 octets long", rule="name-length")
-
-
-def _read_or_malformed(csr_der: bytes, at: int) -> tuple[int, int, int]:
+def _text_octets(csr_der: bytes, at: int) -> int | None:
+    """How long the text at this place is in UTF-8; None when there is none that can be read."""
     try:
-        return der.read(csr_der, at, len(csr_der))
-    except der.NotDer as problem:
-        raise MalformedCsr(problem.detail) from None
-
-
-def _to_text(tag: int, content: bytes) -> str:
-    codec = _STRING_CODECS.get(tag)
-    if codec is None:
-        raise MalformedCsr("a text has a type that no text may have")
-    try:
-        return content.decode(codec)
-    except UnicodeDecodeError:
-        raise MalformedCsr("a text does not fit its type") from None
+        tag, start, stop = der.read(csr_der, at, len(csr_der))
+        return len(csr_der[start:stop].decode(_STRING_CODECS[tag]).encode())
+    except (der.NotDer, KeyError, UnicodeError):
+        return None
 
 
 def _names_and_extensions(
@@ -239,10 +232,13 @@ def _names_and_extensions(
 def _challenge_password(values: bytes | None) -> str | None:
     if values is None:
         return None
-    tag, start, stop = _read_or_malformed(values, 0)
+    try:
+        tag, start, stop = der.read(values, 0, len(values))
+        text = values[start:stop].decode(_STRING_CODECS[tag])
+    except (der.NotDer, KeyError, UnicodeError):
+        raise MalformedCsr("challengePassword is not a text") from None
     if stop != len(values):
         raise MalformedCsr("challengePassword has more than one value")
-    text = _to_text(tag, values[start:stop])
     if len(text) > MAX_CHALLENGE_CHARACTERS:
         raise MalformedCsr("challengePassword is longer than 255 characters")
     return text
@@ -255,7 +251,6 @@ def _change_subject_name(values: bytes | None, outline: _Outline) -> ChangeSubje
         subject_der, names_der = _change_parts(values)
     except der.NotDer as problem:
         raise MalformedCsr(f"ChangeSubjectName cannot be read: {problem.detail}") from None
-    _check_name_lengths(values)
     subject, alternative_names, _ = _names_and_extensions(_request_with(subject_der, names_der, outline))
     return ChangeSubjectName(subject=subject, alternative_names=alternative_names)
 
@@ -265,8 +260,8 @@ def _change_parts(values: bytes) -> tuple[bytes, bytes | None]:
 
     ChangeSubjectName ::= SEQUENCE { subject Name OPTIONAL, subjectAlt [1] IMPLICIT GeneralNames OPTIONAL }
 
-    RFC 6402 printed it without the tag, so the untagged form is read too: a Name's elements are SETs, those of
-    GeneralNames carry context tags.
+    RFC 6402 printed it without the tag, so the untagged form is read too: a Name's elements are SETs, those
+    of GeneralNames carry context tags.
     """
     at, end = der.enter(values, 0, len(values), der.SEQUENCE)
     parts = der.elements(values, at, end)
@@ -285,9 +280,6 @@ def _change_parts(values: bytes) -> tuple[bytes, bytes | None]:
     return subject_der, values[start:stop]
 
 
-_EMPTY_NAME = der.tlv(der.SEQUENCE)
-
-
 def _request_with(subject_der: bytes, names_der: bytes | None, outline: _Outline) -> bytes:
     """Make a request around names that stand alone, so that the one reader of names reads these too."""
     attributes = der.tlv(der.CONTEXT_0)
@@ -300,12 +292,13 @@ def _request_with(subject_der: bytes, names_der: bytes | None, outline: _Outline
     return der.tlv(der.SEQUENCE, info, outline.signature_algorithm, der.tlv(der.BIT_STRING, b"\x00"))
 
 
-_SHA2: dict[bytes, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+_Sha2 = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+_ECDSA_SHA2: dict[bytes, _Sha2] = {
     der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA256): hashes.SHA256(),
     der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA384): hashes.SHA384(),
     der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA512): hashes.SHA512(),
 }
-_RSA_SHA2: dict[bytes, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+_RSA_SHA2: dict[bytes, _Sha2] = {
     der.tlv(der.SEQUENCE, oid, parameters): algorithm
     for oid, algorithm in (
         (oids.SHA256_WITH_RSA, hashes.SHA256()),
@@ -321,8 +314,8 @@ _ED25519 = der.tlv(der.SEQUENCE, oids.ED25519)
 def _verify(csr: Csr) -> None:
     key = csr.public_key
     algorithm = csr.signature_algorithm_der
-    if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _SHA2:
-        key.verify(csr.signature, csr.signed_der, ec.ECDSA(_SHA2[algorithm]))
+    if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _ECDSA_SHA2:
+        key.verify(csr.signature, csr.signed_der, ec.ECDSA(_ECDSA_SHA2[algorithm]))
     elif isinstance(key, rsa.RSAPublicKey) and algorithm in _RSA_SHA2:
         key.verify(csr.signature, csr.signed_der, padding.PKCS1v15(), _RSA_SHA2[algorithm])
     elif isinstance(key, ed25519.Ed25519PublicKey) and algorithm == _ED25519:
@@ -339,9 +332,7 @@ def _verify_pss(csr: Csr, key: rsa.RSAPublicKey) -> None:
         algorithm, parameters = request.signature_hash_algorithm, request.signature_algorithm_parameters
     except (ValueError, UnsupportedAlgorithm):
         raise _weak_algorithm() from None
-    if not isinstance(algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512):
-        raise _weak_algorithm()
-    if not isinstance(parameters, padding.PSS):
+    if not isinstance(algorithm, _Sha2) or not isinstance(parameters, padding.PSS):
         raise _weak_algorithm()
     key.verify(csr.signature, csr.signed_der, parameters, algorithm)
 

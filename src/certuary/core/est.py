@@ -71,10 +71,11 @@ _OPERATIONS: Mapping[str, Operation] = {str(operation): operation for operation 
 
 
 def route(raw_path: bytes | str) -> Route | None:
-    """Find what a path asks for; None is a 404. Takes the path as sent, before any percent-decoding, without query.
+    """Find what a path asks for; None is a 404. Takes the path as sent, before any percent-decoding, without
+    query.
 
-    S-9: at most one label, which is no operation's name. Segments are decoded one by one, so that an encoded slash
-    never makes a segment; an empty segment, also the one after a trailing slash, matches nothing.
+    S-9: at most one label, which is no operation's name. Segments are decoded one by one, so that an encoded
+    slash never makes a segment; an empty segment, also the one after a trailing slash, matches nothing.
     """
     path = raw_path.encode() if isinstance(raw_path, str) else raw_path
     return _UNLABELLED.get(path) or _route_slowly(path)
@@ -128,7 +129,8 @@ class MediaType:
 
 
 def parse_media_type(value: bytes | str) -> MediaType:
-    """Read a Content-Type as leniently as clients write it: any case, blanks anywhere, quoted values, junk ignored."""
+    """Read a Content-Type as leniently as clients write it: any case, blanks anywhere, quoted values, junk
+    ignored."""
     text = value.decode("latin-1") if isinstance(value, bytes) else value
     essence, *rest = text.split(";")
     parameters: dict[str, str] = {}

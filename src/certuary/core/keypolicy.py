@@ -1,8 +1,9 @@
 """Which public keys we accept. Each refusal names its rule; `docs/keys.md` explains every one.
 
-The rules that need only the encoding (type, curve, sizes) come before a key is loaded or used, since a hostile
-exponent makes a single verification slow. RSA moduli are then tried against the known ways of factoring them, with
-badkeys' checks taken by name: its default set ends the process when its downloaded blocklist is absent.
+The rules that need only the encoding (type, curve, sizes) come before a key is loaded or used, since a
+hostile exponent makes a single verification slow. RSA moduli are then tried against the known ways of
+factoring them, with badkeys' checks taken by name: its default set ends the process when its downloaded
+blocklist is absent.
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ _RSA_CHECKS: tuple[tuple[str, str, Callable[[int], object]], ...] = (
 
 
 def load_public_key(spki_der: bytes) -> tuple[PublicKey, bytes]:
-    """Load a key that passes the rules on its encoding: the key, and its SubjectPublicKeyInfo in the one usual form.
+    """Load a key that passes the rules on its encoding: the key, and its SubjectPublicKeyInfo in the one
+    usual form.
 
-    A compressed point or an RSA key without its NULL is another encoding of the same key; hashes are taken over the
-    usual one, so that no spelling slips past the blocklist or the key-reuse rule.
+    A compressed point or an RSA key without its NULL is another encoding of the same key; hashes are taken
+    over the usual one, so that no spelling slips past the blocklist or the key-reuse rule.
     """
     usual = _is_usual_ec(spki_der)
     algorithm = oids.EC_PUBLIC_KEY if usual else _check_encoding(spki_der)
@@ -74,7 +76,8 @@ def load_public_key(spki_der: bytes) -> tuple[PublicKey, bytes]:
 
 
 def check_key(public_key: PublicKey, spki_der: bytes, blocklist: Blocklist) -> None:
-    """Apply every rule to a loaded key and its usual SubjectPublicKeyInfo, or raise `KeyRefused` naming one."""
+    """Apply every rule to a loaded key and its usual SubjectPublicKeyInfo, or raise `KeyRefused` naming
+    one."""
     if not _is_usual_ec(spki_der):
         _check_encoding(spki_der)
     if isinstance(public_key, rsa.RSAPublicKey):

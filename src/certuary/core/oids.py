@@ -44,3 +44,4 @@ AUTHORITY_KEY_IDENTIFIER = bytes.fromhex("0603551d23")  # 2.5.29.35
 # X.520 (names)
 COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3
 COUNTRY_NAME = bytes.fromhex("0603550406")  # 2.5.4.6
+JURISDICTION_COUNTRY_NAME = bytes.fromhex("060b2b0601040182373c020103")  # 1.3.6.1.4.1.311.60.2.1.3

@@ -1,7 +1,7 @@
 """PROXY protocol, version 2: the client's address, told by a TCP balancer ahead of the TLS bytes.
 
-The published specification ("The PROXY protocol, versions 1 and 2", section 2.2). Version 1, datagrams and UNIX
-sockets are refused: nothing of them can be in front of an HTTPS listener.
+The published specification ("The PROXY protocol, versions 1 and 2", section 2.2). Version 1, datagrams and
+UNIX sockets are refused: nothing of them can be in front of an HTTPS listener.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class NeedMore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """`consumed` octets belong to the header. `source` is None where the balancer speaks for itself (a health check)."""
+    """`consumed` octets belong to the header. `source` is None where the balancer speaks for itself (a health
+    check)."""
 
     consumed: int
     source: Address | None

@@ -1,7 +1,7 @@
 """Request and answer bodies: base64 of DER. RFC 8951 section 3.
 
-We send one line without a line end, since strongSwan 5.9.8 fails on any other form, and accept what real clients
-send: any wrapping, PEM armour, raw DER.
+We send one line without a line end, since strongSwan 5.9.8 fails on any other form, and accept what real
+clients send: any wrapping, PEM armour, raw DER.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _PEM = re.compile(
 def decode_body(body: bytes) -> bytes:
     """Take the DER out of a request body, or raise `MalformedBody`.
 
-    S-10, S-11: whatever a Content-Transfer-Encoding header claims is ignored, and CR, LF, space and tab may stand
-    anywhere in base64.
+    S-10, S-11: whatever a Content-Transfer-Encoding header claims is ignored, and CR, LF, space and tab may
+    stand anywhere in base64.
     """
     # Base64 of a SEQUENCE always begins with "M", so a first octet of 0x30 ("0") can only be raw DER.
     if body[:1] == b"\x30":
