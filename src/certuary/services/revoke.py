@@ -10,22 +10,14 @@ import difflib
 import json
 from dataclasses import dataclass
 
+from certuary.core import crl
 from certuary.core.values import serial_to_text
 from certuary.errors import InvalidValue
 from certuary.services.ports import AuditRow, CertificateRow, Clock, RecordStore, RecordTransaction
 
 UNSPECIFIED = "unspecified"
 
-REASONS = (
-    UNSPECIFIED,
-    "keyCompromise",
-    "cACompromise",
-    "affiliationChanged",
-    "superseded",
-    "cessationOfOperation",
-    "privilegeWithdrawn",
-    "aACompromise",
-)
+REASONS = tuple(reason for reason in crl.REASONS if reason != "certificateHold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
