@@ -1,0 +1,291 @@
+"""HTTP/1.1 for the EST listener: uvicorn's httptools protocol with bounds, deadlines and the TLS session in the scope.
+
+What differs from uvicorn's own:
+- a request reaches the application only when it is whole, so a slow or oversized one never costs a task, and the
+  answer to it (408, 413, 400) is given here;
+- the TLS session is in `scope["extensions"]["certuary.tls"]`;
+- header names go out as the application spells them (libest compares "Content-Length" exactly), with exact lengths,
+  never chunked, head and body in TLS records of their own (strongSwan 5.9.8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import urllib.parse
+from collections.abc import Callable
+from email.utils import formatdate
+from time import time
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from certuary.server import limits
+from certuary.server.tls_transport import TlsConnection
+
+TLS_EXTENSION = "certuary.tls"
+
+
+class TlsSession:
+    """What the EST application may know of the TLS session. `memo` is for what it works out once a connection."""
+
+    __slots__ = ("_tls", "certificate_der", "memo", "version")
+
+    def __init__(self, tls: ssl.SSLObject) -> None:
+        self._tls = tls
+        self.certificate_der: bytes | None = tls.getpeercert(binary_form=True)
+        self.version: str = tls.version() or ""
+        self.memo: object = None
+
+    def unique(self) -> bytes | None:
+        """tls-unique of RFC 5929 section 3.1, which exists up to TLS 1.2 only (RFC 9266 section 3)."""
+        if self.version != "TLSv1.2":
+            return None
+        return self._tls.get_channel_binding("tls-unique")
+
+
+class _Dates:
+    """The Date header's value, formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def line(self) -> bytes:
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._line = b"Date: " + formatdate(second, usegmt=True).encode() + b"\r\n"
+        return self._line
+
+
+_dates = _Dates()
+
+
+class Refusal(Exception):
+    """Raised out of a parser callback: the request is answered here and the connection closed."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+_NEVER = float("inf")
+_NOT_HTTP = (400, "malformed-request: this is not a valid HTTP/1.1 request")
+_HEAD_TOO_LARGE = (400, "malformed-request: the request's head is larger than 32 KiB")
+_BODY_TOO_LARGE = (413, "body-too-large: a request's body is at most 64 KiB")
+
+
+class EstHttpProtocol(HttpToolsProtocol):
+    transport: TlsConnection  # type: ignore[assignment]  # it has the methods used here
+
+    def __init__(
+        self, config: Config, state: ServerState, connection: TlsConnection, count: Callable[[str], None]
+    ) -> None:
+        super().__init__(config=config, server_state=state, app_state={})
+        self._count = count
+        self._connection = connection
+        self._tls_session: TlsSession
+        self._receiving = False  # between a request's first octet and its last
+        self._in_head = False
+        self._head_octets = 0
+        self._hosts = 0
+        self._active: RequestResponseCycle | None = None  # the request the application is at work on
+        self._refusal: Refusal | None = None
+        self._closing = False
+
+    # The connection's life.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._tls_session = TlsSession(self._connection.get_extra_info("ssl_object"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
+        if not self._receiving:
+            self._begin_receiving()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(Refusal(400, "malformed-request: this listener speaks HTTP/1.1 only"))
+        except httptools.HttpParserError as problem:
+            cause = problem.__context__
+            self._refuse(cause if isinstance(cause, Refusal) else Refusal(*_NOT_HTTP))
+        else:
+            self._count_unfinished_head(len(data))
+
+    def deadline_passed(self) -> None:
+        if not self._receiving:  # an idle kept-alive connection
+            self.transport.close()
+            return
+        self._refuse(Refusal(408, "request-timeout: the request took longer than 15 seconds to arrive"))
+
+    def shutdown(self) -> None:
+        self._closing = True
+        if self._active is None and not self._receiving:
+            self.transport.close()
+            return
+        for cycle in (self._active, self.cycle, *(queued for queued, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.keep_alive = False
+
+    # The parser's callbacks.
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {TLS_EXTENSION: self._tls_session}  # type: ignore[dict-item]
+        self._in_head = True
+        self._head_octets = 0
+        self._hosts = 0
+        if not self._receiving:  # a pipelined request
+            self._begin_receiving()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self._head_octets += len(name) + len(value)
+        if len(self.headers) >= limits.MAX_HEADERS:
+            raise Refusal(400, "malformed-request: more than 100 header fields")
+        if self._head_octets > limits.MAX_HEAD_OCTETS:
+            raise Refusal(*_HEAD_TOO_LARGE)
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"content-length" and value.isdigit() and int(value[:20]) > limits.MAX_BODY_OCTETS:
+            raise Refusal(*_BODY_TOO_LARGE)
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        version = self.parser.get_http_version()
+        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            raise Refusal(400, "malformed-request: exactly one Host header is needed")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self._set_path()
+        self.cycle = EstCycle(
+            scope=self.scope,
+            transport=self.transport,  # type: ignore[arg-type]
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive() and not self._closing,
+            on_response=self.on_response_complete,
+        )
+        if self.expect_100_continue and self._active is None:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self.cycle.body += body
+        if len(self.cycle.body) > limits.MAX_BODY_OCTETS:
+            raise Refusal(*_BODY_TOO_LARGE)
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        cycle.more_body = False
+        cycle.message_event.set()
+        self._receiving = False
+        self._connection.deadline = _NEVER  # the application has time limits of its own
+        if self._active is not None:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+            return
+        self._active = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    def on_response_complete(self) -> None:
+        self._active = None
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            self._active, app = self.pipeline.pop()
+            self._start_asgi_task(self._active, app)
+            return
+        if self._refusal is not None:
+            self._answer_refusal(self._refusal)
+            return
+        self.flow.resume_reading()
+        if not self._receiving:
+            self._connection.deadline = self.loop.time() + limits.IDLE_SECONDS
+
+    # Helpers.
+
+    def _begin_receiving(self) -> None:
+        self._receiving = True
+        self._connection.deadline = self.loop.time() + limits.REQUEST_SECONDS
+
+    def _count_unfinished_head(self, octets: int) -> None:
+        """Bound a head whose line does not end: the parser keeps it, and no callback tells."""
+        if not self._in_head:
+            return
+        self._head_octets += octets
+        if self._head_octets > limits.MAX_HEAD_OCTETS:
+            self._refuse(Refusal(*_HEAD_TOO_LARGE))
+
+    def _set_path(self) -> None:
+        try:
+            raw_path: bytes = httptools.parse_url(self.url).path or b"/"
+        except httptools.HttpParserInvalidURLError:
+            raise Refusal(400, "malformed-request: the request target is not a path") from None
+        path = raw_path.decode("ascii", "replace")
+        self.scope["path"] = urllib.parse.unquote(path) if "%" in path else path
+        self.scope["raw_path"] = raw_path
+        self.scope["query_string"] = b""
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Refuse the request being received; answers to earlier ones on this connection go out first."""
+        self._refusal = refusal
+        self._count(f"requests.refused.{refusal.status}")
+        if self._active is None:
+            self._answer_refusal(refusal)
+
+    def _answer_refusal(self, refusal: Refusal) -> None:
+        text = str(refusal).encode() + b"\n"
+        head = (
+            STATUS_LINE[refusal.status]
+            + b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+            + b"Content-Length: %d\r\n" % len(text)
+            + _dates.line()
+            + b"\r\n"
+        )
+        self.transport.write_records(head, text)
+        self.transport.close_lingering()
+
+
+class EstCycle(RequestResponseCycle):
+    """One request and its answer: a start message with an exact Content-Length, then the whole body."""
+
+    transport: TlsConnection  # type: ignore[assignment]
+
+    async def send(self, message: Any) -> None:
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start":
+            self.response_started = True
+            self._head = self._make_head(message["status"], message["headers"])
+            return
+        body = message["body"] if self.scope["method"] != "HEAD" else b""
+        self.transport.write_records(self._head, body)
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _make_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        parts = [STATUS_LINE[status]]
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            parts.append(b"Connection: close\r\n")
+        parts.append(_dates.line())
+        parts.append(b"\r\n")
+        return b"".join(parts)

@@ -1,0 +1,236 @@
+"""The supervisor: binds the ports, unlocks the keys once, starts the processes, restarts what dies, stops in order.
+
+No Django here. The listening sockets are bound once and inherited, so connections made while a worker restarts wait
+in the kernel and are served. Each child gets only the role keys that it needs, through a pipe; the pipe's end tells
+a child that the supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from certuary.errors import ConfigError
+from certuary.server.board import Board
+from certuary.server.child import ChildOrders, write_orders
+from certuary.server.config import Settings
+from certuary.server.logs import configure_logs
+from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
+
+BACKLOG = 2048
+RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before each restart of a process that keeps dying; a minute of life forgives."""
+FORGIVEN_AFTER_SECONDS = 60.0
+KILL_AFTER_SECONDS = 10.0
+"""How much longer than the drain a child may take to stop."""
+
+_log = structlog.get_logger("certuary.supervisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Where a started server listens."""
+
+    est_port: int
+    status_port: int
+
+
+def serve(
+    settings: Settings,
+    flags: Mapping[str, object],
+    notice: Callable[[Ready], None] = lambda ready: None,
+) -> None:
+    """Run until SIGTERM or SIGINT. `notice` is called once both listeners answer."""
+    configure_logs(settings.log_level, process="supervisor")
+    Supervisor(settings, flags).run(notice)
+
+
+@dataclass(slots=True)
+class _Child:
+    module: str
+    roles: Sequence[str]
+    listen: socket.socket
+    slot: int
+    process: subprocess.Popen[bytes] | None = None
+    pipe_fd: int = -1
+    deaths: int = 0
+    started_at: float = 0.0
+    restart_at: float = 0.0
+
+
+class Supervisor:
+    def __init__(self, settings: Settings, flags: Mapping[str, object]) -> None:
+        self._settings = settings
+        self._flags = flags
+        self._stopping = False
+        self._hang_up = False
+
+    def run(self, notice: Callable[[Ready], None]) -> None:
+        settings = self._settings
+        self._keys = unlock_keys(settings)
+        if self._keys.passphrase_is_beside_keys:
+            _log.warning(
+                "the key store's passphrase lies beside the keys: whoever copies the home has both;"
+                " move it with: certuary keystore passphrase --to FILE"
+            )
+        est = _bind(settings.bind, settings.est_port, "est_port")
+        status = _bind(settings.bind, settings.status_port, "status_port")
+        self._board = Board.create()
+        self._children = [
+            _Child("certuary.server.worker", EST_WORKER_ROLES, est, slot) for slot in range(settings.workers)
+        ]
+        self._children.append(
+            _Child("certuary.server.status_process", STATUS_ROLES, status, settings.workers)
+        )
+        self._listen_for_signals()
+        for child in self._children:
+            self._start(child)
+        ready = Ready(est_port=est.getsockname()[1], status_port=status.getsockname()[1])
+        self._watch(lambda: notice(ready))
+        self._stop()
+
+    def _listen_for_signals(self) -> None:
+        self._wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        os.set_blocking(self._wake_read, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_hang_up)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _on_stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _on_hang_up(self, *_: object) -> None:
+        self._hang_up = True
+
+    def _start(self, child: _Child) -> None:
+        read_fd, child.pipe_fd = os.pipe()
+        os.set_inheritable(read_fd, True)
+        write_orders(
+            child.pipe_fd,
+            ChildOrders(
+                home=self._settings.home,
+                flags=self._flags,
+                listen_fd=child.listen.fileno(),
+                board_fd=self._board.fd,
+                slot=child.slot,
+                role_keys=self._keys.role_keys(child.roles),
+            ),
+        )
+        child.process = subprocess.Popen(
+            [sys.executable, "-m", child.module, str(read_fd)],
+            pass_fds=(read_fd, child.listen.fileno(), self._board.fd),
+            stdin=subprocess.DEVNULL,
+        )
+        os.close(read_fd)
+        child.started_at = time.monotonic()
+
+    def _watch(self, notice: Callable[[], None]) -> None:
+        told = False
+        while not self._stopping:
+            if self._hang_up:
+                self._hang_up = False
+                self._signal_all(signal.SIGHUP)
+            self._restart_the_dead()
+            if not told and self._all_report():
+                told = True
+                _log.info("ready")
+                notice()
+            select.select([self._wake_read], [], [], 0.05 if not told else self._pause())
+            _drain(self._wake_read)
+
+    def _all_report(self) -> bool:
+        reports = self._board.read_all()
+        return all(child.slot in reports for child in self._children)
+
+    def _pause(self) -> float:
+        waiting = [child.restart_at for child in self._children if child.process is None]
+        return max(0.01, min([1.0, *(at - time.monotonic() for at in waiting)]))
+
+    def _restart_the_dead(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None:
+                if now >= child.restart_at:
+                    self._start(child)
+                continue
+            code = child.process.poll()
+            if code is None:
+                continue
+            self._bury(child)
+            if now - child.started_at > FORGIVEN_AFTER_SECONDS:
+                child.deaths = 0
+            delay = RESTART_DELAYS[min(child.deaths, len(RESTART_DELAYS) - 1)]
+            child.deaths += 1
+            child.restart_at = now + delay
+            _log.error("a process died and is restarted", module=child.module, code=code, delay_seconds=delay)
+            if delay == 0:
+                self._start(child)
+
+    def _bury(self, child: _Child) -> None:
+        child.process = None
+        os.close(child.pipe_fd)
+        self._board.clear(child.slot)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for child in self._children:
+            if child.process is not None and child.process.poll() is None:
+                child.process.send_signal(number)
+
+    def _stop(self) -> None:
+        """EST workers first: what they have acknowledged is committed before anything else goes."""
+        _log.info("stopping")
+        until = time.monotonic() + self._settings.drain_seconds + KILL_AFTER_SECONDS
+        for child in self._children:
+            child.listen.close()
+        for child in self._children:
+            if child.process is None:
+                continue
+            child.process.terminate()
+        for child in self._children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            os.close(child.pipe_fd)
+        _log.info("stopped")
+
+
+def _bind(address: str, port: int, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+    except OSError as problem:
+        listening.close()
+        flag = "--" + setting.replace("_", "-")
+        raise ConfigError(
+            f"port {port} on {address} cannot be had ({problem.strerror}); choose another with {flag}",
+            rule="port",
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _drain(fd: int) -> None:
+    try:
+        while os.read(fd, 4096):
+            pass
+    except BlockingIOError:
+        pass

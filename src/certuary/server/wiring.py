@@ -1,0 +1,84 @@
+"""The one place that names which stores and key stores stand behind the ports.
+
+Nothing of Django is imported before a function here is called: the supervisor and `certuary --help` do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certuary.core.certificate import SigningKey
+from certuary.errors import ConfigError, KeyStoreDown, NotFound
+from certuary.keystore.file import FileKeyStore, UnlockedKeys
+from certuary.server.config import Settings
+from certuary.services.ports import CertificateReader, ConfigFeed, KeyStore, RecordStore
+
+if TYPE_CHECKING:
+    from certuary.services.load_snapshot import SnapshotLoader
+    from certuary.store.writer import GroupCommitWriter
+
+PEPPER = "pepper"
+EST_WORKER_ROLES = ("issuing", "tls", "secret")
+STATUS_ROLES = ("issuing", "tls")
+"""The status process signs CRLs, which relying parties verify with the issuer's own key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    records: RecordStore
+    feed: ConfigFeed
+    reader: CertificateReader
+    new_writer: Callable[[], GroupCommitWriter]
+    close_connection: Callable[[], None]
+
+
+def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
+    """Point this process at the configured database; `ConfigError` when its tables are not those of this release."""
+    from certuary.store import setup
+
+    setup.configure(settings.database)
+    if must_be_current and not setup.is_migrated():
+        raise ConfigError(
+            "the database is not set up for this release; run: certuary init", rule="database-schema"
+        )
+
+    from certuary.store.certificates import DjangoCertificateReader
+    from certuary.store.feed import DjangoConfigFeed
+    from certuary.store.records import DjangoRecordStore
+    from certuary.store.writer import GroupCommitWriter
+
+    return Stores(
+        records=DjangoRecordStore(),
+        feed=DjangoConfigFeed(),
+        reader=DjangoCertificateReader(),
+        new_writer=GroupCommitWriter,
+        close_connection=setup.close_connection,
+    )
+
+
+def unlock_keys(settings: Settings) -> UnlockedKeys:
+    return FileKeyStore.unlock(settings.keys_dir)
+
+
+def open_key_store(settings: Settings, role_keys: Mapping[str, bytes]) -> KeyStore:
+    return FileKeyStore.from_role_keys(settings.keys_dir, role_keys)
+
+
+def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore) -> SnapshotLoader:
+    from certuary.services.load_snapshot import SnapshotLoader
+
+    return SnapshotLoader(feed, signer_loader(keys), settings.public_status_url)
+
+
+def signer_loader(keys: KeyStore) -> Callable[[str], SigningKey | None]:
+    """The issuing key of a name, None where this process does not hold one."""
+
+    def load(key_name: str) -> SigningKey | None:
+        try:
+            return keys.load_key(key_name, role="issuing")
+        except (NotFound, KeyStoreDown):
+            return None
+
+    return load

@@ -1,0 +1,243 @@
+"""An EST worker: one process, one event loop, one writer. Started by the supervisor, `python -m certuary.server.worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvloop
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from certuary.errors import CertuaryError
+from certuary.est.app import build
+from certuary.est.deps import EstDeps
+from certuary.server.board import Board
+from certuary.server.child import ChildOrders, read_orders, when_supervisor_is_gone
+from certuary.server.config import Settings
+from certuary.server.http_protocol import EstHttpProtocol
+from certuary.server.listener import Listener
+from certuary.server.listener_identity import IdentityFile
+from certuary.server.logs import configure_logs
+from certuary.server.wiring import PEPPER, Stores, open_key_store, open_store, snapshot_loader
+from certuary.services.blocklist_file import BlocklistFile
+from certuary.services.certificate_directory import CertificateDirectory
+from certuary.services.credential_cache import CredentialCache
+from certuary.services.enrol import EnrolDeps
+from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.password_checker import PasswordChecker
+from certuary.services.password_quota import PasswordQuota
+from certuary.services.passwords import Passwords
+from certuary.services.ports import AuditRow, BatchItem
+from certuary.services.process_report import ProcessReport
+from certuary.services.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from certuary.services.load_snapshot import SnapshotLoader
+    from certuary.store.writer import GroupCommitWriter
+
+RELOAD_SECONDS = 0.5
+REPORT_SECONDS = 1.0
+
+_log = structlog.get_logger("certuary.worker")
+
+
+def main(pipe_fd: int) -> None:
+    orders = read_orders(pipe_fd)
+    settings = orders.settings()
+    configure_logs(settings.log_level, process=f"est-{orders.slot}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(Worker(orders, settings, pipe_fd).run())
+
+
+@dataclass(slots=True)
+class _Current:
+    """What the reload thread replaces and requests read: one reference, swapped whole."""
+
+    snapshot: Snapshot
+
+
+class Worker:
+    def __init__(self, orders: ChildOrders, settings: Settings, pipe_fd: int) -> None:
+        self._orders = orders
+        self._settings = settings
+        self._pipe_fd = pipe_fd
+        self._counters: Counter[str] = Counter()
+        self._started_at = time.time()
+        self._database_ok = True
+        self._problems: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor passes on what a terminal sends
+        when_supervisor_is_gone(self._pipe_fd, stop.set)
+        self._prepare()
+        loop.add_signal_handler(signal.SIGHUP, self._identity.read_again)
+        listener = self._make_listener(loop)
+        await listener.start(socket.socket(fileno=self._orders.listen_fd))
+        await self._commit_event("est.started")
+        background = [
+            asyncio.create_task(self._every(RELOAD_SECONDS, self._reload)),
+            asyncio.create_task(self._every(REPORT_SECONDS, self._report)),
+        ]
+        # What start-up made stays; without this every collection would walk it again.
+        gc.collect()
+        gc.freeze()
+        _log.info("EST worker is ready", pid=os.getpid(), revision=self._current.snapshot.revision)
+        await stop.wait()
+        for task in background:
+            task.cancel()
+        await self._stop(listener)
+
+    def _prepare(self) -> None:
+        settings = self._settings
+        self._board = Board.open(self._orders.board_fd)
+        self._keys = open_key_store(settings, self._orders.role_keys)
+        self._stores: Stores = open_store(settings)
+        self._blocklist_file = BlocklistFile(settings.home)
+        self._blocklist = self._blocklist_file.current()
+        self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
+        self._reloading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
+        self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys)
+        self._current = _Current(snapshot=self._reloading.submit(self._loader.load).result())
+        self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
+        self._writer: GroupCommitWriter = self._stores.new_writer()
+        self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER)))
+        self._directory = CertificateDirectory(self._stores.reader)
+        self._clock = GuardedClock(
+            wall=utc_now,
+            steady=time.monotonic,
+            newest_event_at=self._reloading.submit(self._newest_event).result(),
+        )
+
+    def _newest_event(self) -> Any:
+        from certuary.store.audit import newest_event_at
+
+        return newest_event_at()
+
+    def _make_listener(self, loop: asyncio.AbstractEventLoop) -> Listener:
+        app = build(self._est_deps())
+        config = Config(
+            app, http="httptools", ws="none", lifespan="off", log_config=None, proxy_headers=False
+        )  # type: ignore[arg-type]
+        config.load()
+        state = ServerState()
+        listener = Listener(
+            loop=loop,
+            context=self._identity.context,
+            new_http=lambda connection: EstHttpProtocol(config, state, connection, self._count),
+            counters=self._counters,
+            proxy_protocol_from=self._settings.proxy_protocol_from,
+            max_connections=self._settings.max_connections,
+            max_connections_per_address=self._settings.max_connections_per_address,
+        )
+        self._identity.on_change = lambda context: setattr(listener, "context", context)
+        return listener
+
+    def _est_deps(self) -> EstDeps:
+        return EstDeps(
+            snapshot=lambda: self._current.snapshot,
+            clock=self._clock,
+            steady=time.monotonic,
+            writer=self._writer,
+            directory=self._directory,
+            credentials=CredentialCache(os.urandom(32)),
+            quota=PasswordQuota(),
+            checker=self._checker,
+            enrol=EnrolDeps(
+                reader=self._stores.reader,
+                blocklist=lambda: self._blocklist,
+                random_octets=os.urandom,
+            ),
+            blocking=self._blocking,
+            random_octets=os.urandom,
+            count=self._count,
+        )
+
+    def _count(self, what: str) -> None:
+        self._counters[what] += 1
+
+    # Background.
+
+    async def _every(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await act()
+            except Exception:
+                _log.exception("background work failed")
+
+    async def _reload(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            snapshot = await loop.run_in_executor(self._reloading, self._loader.refresh)
+        except CertuaryError as problem:
+            if self._database_ok:
+                _log.error(
+                    "the configuration cannot be read; the last one stays in force", problem=str(problem)
+                )
+            self._database_ok = False
+            return
+        self._database_ok = True
+        if snapshot is not None:
+            self._current.snapshot = snapshot
+            _log.info("configuration reloaded", revision=snapshot.revision)
+        self._directory.forget_revoked(self._loader.take_revoked())
+        self._identity.refresh()
+        self._blocklist = self._blocklist_file.current()
+
+    async def _report(self) -> None:
+        snapshot = self._current.snapshot
+        problems = (*self._loader.problems, *filter(None, (self._clock.problem(), self._identity.problem)))
+        report = ProcessReport(
+            role="est",
+            pid=os.getpid(),
+            started_at=self._started_at,
+            steady_at=time.monotonic(),
+            revision=snapshot.revision,
+            disabled_reason=snapshot.disabled_reason or self._clock.problem(),
+            problems=problems,
+            database_ok=self._database_ok,
+            counters=dict(self._counters),
+        )
+        self._board.write(self._orders.slot, report)
+
+    async def _commit_event(self, kind: str) -> None:
+        event = AuditRow(
+            at=utc_now(),
+            kind=kind,
+            actor_kind="system",
+            actor=socket.gethostname()[:128],
+            target=f"process:{os.getpid()}",
+            request_id="",
+            address="",
+            detail="{}",
+        )
+        await self._writer.submit_async(BatchItem(audit=event), asyncio.get_running_loop())
+
+    async def _stop(self, listener: Listener) -> None:
+        await listener.drain(self._settings.drain_seconds)
+        await self._commit_event("est.stopped")
+        self._writer.close()
+        self._checker.close()
+        self._blocking.shutdown()
+        self._reloading.shutdown()
+        _log.info("EST worker has stopped")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
