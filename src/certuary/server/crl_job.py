@@ -28,7 +28,9 @@ _DEBOUNCE_SECONDS = 0.5
 """Revocations come in groups; the first one waits this long for the others."""
 
 _REST_FACTOR = 3.0
-"""After making a CRL took t seconds, none is made for a revocation in the next 3 t: at most a quarter of a core."""
+"""A CRL that took t seconds to make is followed by none for 3 t: at most a quarter of a core."""
+
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class _Watched:
 
 
 class CrlJob:
-    """Call `tick` every half second, from one thread. It raises what stops the job as a whole: `DatabaseDown`."""
+    """Call `tick` every half second, from one thread. `DatabaseDown` leaves it, to be tried again."""
 
     def __init__(self, deps: CrlJobDeps, published: PublishedChanged) -> None:
         self._deps = deps
@@ -135,9 +137,9 @@ class CrlJob:
         return now < self._leased_until
 
     def _look_after(self, watched: _Watched, revision: int, now: float) -> None:
-        if not self._wants_crl(watched, revision, now):
-            return
         try:
+            if not self._wants_crl(watched, revision, now):
+                return
             signer = self._deps.signer_of(watched.record)
             if signer is None:  # the root's key is in no running process: `certuary ca crl root` publishes
                 return
@@ -147,9 +149,8 @@ class CrlJob:
             raise
         except CertuaryError as problem:
             watched.problem = f"the CRL of {watched.issuer.name} cannot be made: {problem}"
+            watched.rests_until = now + _RETRY_SECONDS
             log.warning("crl.failed authority=%s problem=%s", watched.issuer.name, problem)
-        finally:
-            watched.rests_until = max(watched.rests_until, self._deps.steady() + _DEBOUNCE_SECONDS)
 
     def _wants_crl(self, watched: _Watched, revision: int, now: float) -> bool:
         if now < watched.rests_until:
@@ -166,7 +167,7 @@ class CrlJob:
         began = self._deps.steady()
         crl = publish_crl(watched.issuer, signer, CrlDeps(crls=self._deps.crls, clock=self._deps.clock))
         ended = self._deps.steady()
-        watched.rests_until = ended + _REST_FACTOR * (ended - began)
+        watched.rests_until = ended + max(_DEBOUNCE_SECONDS, _REST_FACTOR * (ended - began))
         self._take(watched, crl)
         self._tell()
         log.info(
