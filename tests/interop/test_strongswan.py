@@ -1,8 +1,8 @@
 """strongSwan's `pki --estca` and `pki --est`, version 5.9.8 of Debian 12.
 
 It speaks TLS 1.2, wants the answer's base64 on one line and its headers in one TLS record, and verifies what
-it gets against the CA certificates it fetched before. The password goes into an options file: everybody on the
-machine can read an argument.
+it gets against the CA certificates it fetched before. The password goes into an options file: an argument can
+be read by everybody on the machine.
 """
 
 from __future__ import annotations
