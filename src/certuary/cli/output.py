@@ -75,9 +75,13 @@ def warn(texts: Iterable[str]) -> None:
         note(f"warning: {text}")
 
 
-def progress() -> Callable[[str], None] | None:
-    """Tells the steps of long work on a terminal; None, so nothing, in a pipe."""
-    return note if sys.stderr.isatty() else None
+def progress() -> Callable[[str], None]:
+    """Tells the steps of long work on a terminal, and nothing in a pipe."""
+    return note if sys.stderr.isatty() else _say_nothing
+
+
+def _say_nothing(step: str) -> None:
+    return None
 
 
 def write_bytes(content: bytes) -> None:
