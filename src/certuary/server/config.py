@@ -58,7 +58,8 @@ class Settings:
     @property
     def public_status_url(self) -> str:
         """Where relying parties find CRLs and CA certificates, without a slash at the end."""
-        host = self.hostnames[0] if self.hostnames else "localhost"
+        # An address rather than "localhost": certificate linters know no host of a single label.
+        host = self.hostnames[0] if self.hostnames else "127.0.0.1"
         return self.status_url.rstrip("/") or f"http://{host}:{self.status_port}"
 
 
