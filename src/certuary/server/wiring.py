@@ -13,7 +13,14 @@ from certuary.core.certificate import SigningKey
 from certuary.errors import ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.file import FileKeyStore, UnlockedKeys
 from certuary.server.config import Settings
-from certuary.services.ports import CertificateReader, ConfigFeed, KeyStore, RecordStore
+from certuary.services.ports import (
+    CertificateReader,
+    ConfigFeed,
+    CrlStore,
+    KeyStore,
+    LeaseStore,
+    RecordStore,
+)
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -30,6 +37,8 @@ class Stores:
     records: RecordStore
     feed: ConfigFeed
     reader: CertificateReader
+    crls: CrlStore
+    leases: LeaseStore
     new_writer: Callable[[], GroupCommitWriter]
     close_connection: Callable[[], None]
 
@@ -45,7 +54,9 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
         )
 
     from certuary.store.certificates import DjangoCertificateReader
+    from certuary.store.crls import DjangoCrlStore
     from certuary.store.feed import DjangoConfigFeed
+    from certuary.store.leases import DjangoLeaseStore
     from certuary.store.records import DjangoRecordStore
     from certuary.store.writer import GroupCommitWriter
 
@@ -53,6 +64,8 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
         records=DjangoRecordStore(),
         feed=DjangoConfigFeed(),
         reader=DjangoCertificateReader(),
+        crls=DjangoCrlStore(),
+        leases=DjangoLeaseStore(),
         new_writer=GroupCommitWriter,
         close_connection=setup.close_connection,
     )
