@@ -92,3 +92,7 @@ def cpu_model() -> str:
 
 def memory_gib() -> int:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def cores() -> int:
+    return os.cpu_count() or 1
