@@ -119,8 +119,8 @@ def _finish_earlier_move(
 
 
 def _remove_old(old: PassphraseSource, directory: Path) -> tuple[str, ...]:
-    if old.kind == "environment":
-        return (f"environment variable {old.value} is not needed any more",)
+    if old.kind != "file":
+        return (f"the {old} is not needed any more",)
     path = old.path(directory)
     if not old.made_here:
         return (f"{path} is not needed any more by this key store; remove it if nothing else uses it",)
