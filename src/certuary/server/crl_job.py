@@ -5,10 +5,11 @@ One process at a time does it, under a lease. All of them read what is published
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import structlog
 
 from certuary.core.certificate import SigningKey
 from certuary.errors import CertuaryError, DatabaseDown
@@ -16,7 +17,7 @@ from certuary.services.ports import Clock, CrlRow, CrlStore, LeaseStore, Record,
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, is_due, publish_crl
 from certuary.status.documents import PublishedAuthority
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("certuary.jobs")
 
 LEASE = "jobs"
 LEASE_SECONDS = 10
@@ -141,7 +142,9 @@ class CrlJob:
             if not self._wants_crl(watched, revision, now):
                 return
             signer = self._deps.signer_of(watched.record)
-            if signer is None:  # the root's key is in no running process: `certuary ca crl root` publishes
+            if signer is None:
+                watched.problem = _why_unsigned(watched)
+                watched.rests_until = now + _RETRY_SECONDS
                 return
             self._publish(watched, signer)
             watched.problem = None
@@ -150,7 +153,7 @@ class CrlJob:
         except CertuaryError as problem:
             watched.problem = f"the CRL of {watched.issuer.name} cannot be made: {problem}"
             watched.rests_until = now + _RETRY_SECONDS
-            log.warning("crl.failed authority=%s problem=%s", watched.issuer.name, problem)
+            _log.error("a CRL cannot be made", authority=watched.issuer.name, problem=str(problem))
 
     def _wants_crl(self, watched: _Watched, revision: int, now: float) -> bool:
         if now < watched.rests_until:
@@ -170,9 +173,16 @@ class CrlJob:
         watched.rests_until = ended + max(_DEBOUNCE_SECONDS, _REST_FACTOR * (ended - began))
         self._take(watched, crl)
         self._tell()
-        log.info(
-            "crl.published authority=%s number=%d octets=%d", watched.issuer.name, crl.number, len(crl.der)
+        _log.info(
+            "CRL published", authority=watched.issuer.name, number=crl.number, seconds=round(ended - began, 3)
         )
+
+
+def _why_unsigned(watched: _Watched) -> str | None:
+    """A root's key is in no running process, on purpose; an issuing authority's should be."""
+    if watched.record.values["kind"] == "root":
+        return None
+    return f"the CRL of {watched.issuer.name} cannot be made: its key does not open"
 
 
 def _published(watched: _Watched) -> PublishedAuthority:

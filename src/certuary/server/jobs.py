@@ -7,17 +7,18 @@ replaced whole.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.status.documents import Document, PublishedAuthority, build_documents
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("certuary.jobs")
 
 TICK_SECONDS = 0.5
 _INSPECT_SECONDS = 5.0
@@ -36,7 +37,7 @@ NOTHING_KNOWN = HomeFacts(passphrase_beside_keys=False, blocklist_entries=0, tls
 
 
 class NodeState:
-    """Written by the thread, read by the event loop; each attribute is one reference to something immutable."""
+    """Written by the thread, read by the event loop; each attribute refers to something immutable."""
 
     def __init__(self) -> None:
         self.authorities: tuple[PublishedAuthority, ...] = ()
@@ -44,7 +45,7 @@ class NodeState:
         self.database_problem: str | None = "it has not answered yet"
         self.problems: tuple[str, ...] = ()
         self.home = NOTHING_KNOWN
-        self.ticks = 0
+        self.rounds = 0
 
     def publish(self, authorities: tuple[PublishedAuthority, ...]) -> None:
         self.authorities = authorities
@@ -92,7 +93,7 @@ class JobThread:
         self._state.database_problem = self._run_jobs(problems)
         self._inspect(problems)
         self._state.problems = tuple(problems)
-        self._state.ticks += 1
+        self._state.rounds += 1
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -101,7 +102,7 @@ class JobThread:
         try:
             self._at_end()
         except CertuaryError as problem:
-            log.warning("jobs.end problem=%s", problem)
+            _log.warning("the jobs could not be handed over", problem=str(problem))
 
     def _run_jobs(self, problems: list[str]) -> str | None:
         for job in self._jobs:
@@ -110,7 +111,7 @@ class JobThread:
             except DatabaseDown as problem:
                 return problem.detail
             except Exception as problem:
-                log.exception("job.failed job=%s", type(job).__name__)
+                _log.exception("a background job failed", job=type(job).__name__)
                 problems.append(f"a background job failed ({type(job).__name__}): {_safe(problem)}")
             problems.extend(job.problems)
         return None

@@ -1,13 +1,13 @@
-"""Renew the EST listener's certificate before it runs out, and tell the workers. Each node does it for itself."""
+"""Renew the EST listener's certificate in time. Each node does it for itself; its workers watch the file."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from cryptography import x509
 
 from certuary.core.certificate import SigningKey
@@ -16,15 +16,13 @@ from certuary.errors import CertuaryError, DatabaseDown
 from certuary.services.listener_certificate import ListenerIssuer, renew_listener_certificate
 from certuary.services.ports import AuditRow, CertificateRow, Clock, KeyStore, Record, RecordStore
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("certuary.jobs")
 
 _EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerJobDeps:
-    """`renewed` is called after the file was replaced: the workers must read it again."""
-
     records: RecordStore
     keys: KeyStore
     signer_of: Callable[[Record], SigningKey | None]
@@ -33,7 +31,6 @@ class ListenerJobDeps:
     path: Path
     hostnames: Sequence[str]
     status_url: str
-    renewed: Callable[[], None]
 
 
 class ListenerJob:
@@ -60,7 +57,7 @@ class ListenerJob:
             raise
         except CertuaryError as problem:
             self.problem = f"the EST listener's certificate cannot be renewed: {problem}"
-            log.warning("listener.renewal_failed problem=%s", problem)
+            _log.error("the listener's certificate cannot be renewed", problem=str(problem))
 
     def _renew(self) -> None:
         issuer = listener_issuer(
@@ -77,8 +74,7 @@ class ListenerJob:
             record=self._record,
         )
         if identity is not None:
-            log.info("listener.renewed not_after=%s", identity.certificate.not_valid_after_utc.isoformat())
-            self._deps.renewed()
+            _log.info("listener certificate renewed", not_after=str(identity.certificate.not_valid_after_utc))
 
     def _record(self, row: CertificateRow) -> None:
         detail = {"alternative_names": row.alternative_names, "not_after": row.not_after.isoformat()}

@@ -1,0 +1,235 @@
+"""The status process: the status listener and the background jobs. Started by the supervisor,
+`python -m certuary.server.status_process`.
+
+The event loop serves from memory and does no I/O of its own; one thread runs the jobs and has the
+database. So a database that is away, or a CRL that takes long, leaves `/readyz` and the last CRL where
+they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+import uvloop
+from cryptography import x509
+
+from certuary.core.certificate import SigningKey
+from certuary.errors import CertuaryError
+from certuary.keystore.file import passphrase_is_beside_keys
+from certuary.server.board import Board
+from certuary.server.child import ChildOrders, read_orders, when_supervisor_is_gone
+from certuary.server.config import Settings
+from certuary.server.crl_job import CrlJob, CrlJobDeps
+from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
+from certuary.server.listener_job import ListenerJob, ListenerJobDeps
+from certuary.server.logs import configure_logs
+from certuary.server.status_http import StatusServer
+from certuary.server.wiring import Stores, open_key_store, open_store, signer_loader
+from certuary.services.blocklist_file import BlocklistFile
+from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.listener_certificate import listener_path
+from certuary.services.ports import KeyStore, Record
+from certuary.services.process_report import ProcessReport
+from certuary.status.app import StatusDeps, build
+from certuary.status.health import CrlFacts, NodeFacts
+
+ROLE = "status"
+REPORT_SECONDS = 1.0
+_JOBS_STOP_SECONDS = 5.0
+
+_log = structlog.get_logger("certuary.status")
+
+
+def main(pipe_fd: int) -> None:
+    orders = read_orders(pipe_fd)
+    settings = orders.settings()
+    configure_logs(settings.log_level, process=ROLE)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(StatusProcess(orders, settings).run(pipe_fd))
+
+
+class SafeClock:
+    """The port's clock for what signs: `ClockUnsafe` rather than a time that jumped."""
+
+    def __init__(self, guarded: GuardedClock) -> None:
+        self._guarded = guarded
+
+    def now(self) -> datetime:
+        return self._guarded.require_safe()
+
+
+class StatusProcess:
+    def __init__(self, orders: ChildOrders, settings: Settings) -> None:
+        self._settings = settings
+        self._slot = orders.slot
+        self._board = Board.open(orders.board_fd)
+        self._listening = socket.socket(fileno=orders.listen_fd)
+        self._started_at = utc_now()
+        self._clock = GuardedClock(wall=utc_now, steady=time.monotonic, newest_event_at=None)
+        self._state = NodeState()
+        keys = open_key_store(settings, orders.role_keys)
+        stores = open_store(settings)
+        self._jobs = job_thread(settings, stores, keys, self._clock, self._state)
+
+    async def run(self, pipe_fd: int) -> None:
+        server = StatusServer(
+            build(
+                StatusDeps(
+                    documents=lambda: self._state.documents,
+                    facts=self.facts,
+                    clock=self._clock,
+                    operators=self._settings.metrics_from,
+                )
+            )
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, server.stop)
+        # The supervisor passes on what a terminal sends; there is nothing here to read again on SIGHUP.
+        for number in (signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, lambda: None)
+        when_supervisor_is_gone(pipe_fd, server.stop)
+        self._jobs.start()
+        reporting = asyncio.create_task(self._report_forever())
+        _log.info("status process is ready", pid=os.getpid())
+        await server.run_on(self._listening)
+        reporting.cancel()
+        self._jobs.stop(_JOBS_STOP_SECONDS)
+        _log.info("status process has stopped")
+
+    def facts(self) -> NodeFacts:
+        state = self._state
+        return NodeFacts(
+            now=self._clock.now(),
+            steady_now=time.monotonic(),
+            started_at=self._started_at,
+            reports=tuple(self._board.read_all().values()),
+            expected_workers=self._settings.workers,
+            database_problem=state.database_problem,
+            clock_problem=self._clock.problem(),
+            passphrase_beside_keys=state.home.passphrase_beside_keys,
+            blocklist_entries=state.home.blocklist_entries,
+            tls_not_after=state.home.tls_not_after,
+            crls=tuple(
+                CrlFacts(
+                    authority=authority.name,
+                    number=authority.crl.number if authority.crl else None,
+                    this_update=authority.crl.this_update if authority.crl else None,
+                    next_update=authority.crl.next_update if authority.crl else None,
+                    lifetime_seconds=authority.crl_lifetime_seconds,
+                )
+                for authority in state.authorities
+            ),
+            certificate_expiries=tuple(
+                (authority.name, authority.not_after) for authority in state.authorities
+            ),
+            problems=state.problems,
+        )
+
+    async def _report_forever(self) -> None:
+        # The supervisor takes the first report for "it serves": by then there is something to serve.
+        while not self._state.rounds:
+            await asyncio.sleep(0.02)
+        while True:
+            self._board.write(self._slot, self._report())
+            await asyncio.sleep(REPORT_SECONDS)
+
+    def _report(self) -> ProcessReport:
+        return ProcessReport(
+            role=ROLE,
+            pid=os.getpid(),
+            started_at=self._started_at.timestamp(),
+            steady_at=time.monotonic(),
+            problems=self._state.problems,
+            database_ok=self._state.database_problem is None,
+            counters={"jobs.rounds": self._state.rounds},
+        )
+
+
+def job_thread(
+    settings: Settings, stores: Stores, keys: KeyStore, clock: GuardedClock, state: NodeState
+) -> JobThread:
+    safe_clock = SafeClock(clock)
+    signer_of = _signer_of(keys)
+    crl_job = CrlJob(
+        CrlJobDeps(
+            records=stores.records,
+            crls=stores.crls,
+            leases=stores.leases,
+            signer_of=signer_of,
+            clock=safe_clock,
+            steady=time.monotonic,
+            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+        ),
+        state.publish,
+    )
+    jobs: list[Job] = [crl_job]
+    if not settings.tls_certificate_file:
+        jobs.append(
+            ListenerJob(
+                ListenerJobDeps(
+                    records=stores.records,
+                    keys=keys,
+                    signer_of=signer_of,
+                    clock=safe_clock,
+                    steady=time.monotonic,
+                    path=listener_path(settings.home),
+                    hostnames=settings.hostnames,
+                    status_url=settings.public_status_url,
+                )
+            )
+        )
+
+    def at_end() -> None:
+        try:
+            crl_job.stop()
+        finally:
+            stores.close_connection()
+
+    return JobThread(jobs, state, inspect_home=home_inspector(settings), steady=time.monotonic, at_end=at_end)
+
+
+def home_inspector(settings: Settings) -> Callable[[], HomeFacts]:
+    """A look at this node's files, to be repeated."""
+    blocklist = BlocklistFile(settings.home)
+    listener = (
+        Path(settings.tls_certificate_file) if settings.tls_certificate_file else listener_path(settings.home)
+    )
+
+    def inspect() -> HomeFacts:
+        return HomeFacts(
+            passphrase_beside_keys=passphrase_is_beside_keys(settings.keys_dir),
+            blocklist_entries=len(blocklist.current()),
+            tls_not_after=_not_after(listener),
+        )
+
+    return inspect
+
+
+def _not_after(path: Path) -> datetime | None:
+    """When the first certificate of a PEM file expires; None when there is none to be read."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.astimezone(UTC)
+    except (OSError, ValueError):
+        return None
+
+
+def _signer_of(keys: KeyStore) -> Callable[[Record], SigningKey | None]:
+    load = signer_loader(keys)
+    return lambda authority: load(str(authority.values["key_name"]))
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except (CertuaryError, IndexError) as problem:
+        _log.error("the status process cannot start", problem=str(problem))
+        sys.exit(78)
