@@ -80,9 +80,12 @@ async def _check_password(
         reason = certificate_refusal.reason
     steady_now = deps.steady()
     username, password = credentials.username, credentials.password
-    if application is not None and reason is None:
-        if deps.credentials.holds(username, password, application.password_hash, steady_now=steady_now):
-            return application
+    if (
+        application is not None
+        and reason is None
+        and deps.credentials.holds(username, password, application.password_hash, steady_now=steady_now)
+    ):
+        return application
 
     admitted = deps.quota.admit(
         username,

@@ -74,7 +74,8 @@ def load_settings(home: Path, flags: Mapping[str, object] | None = None) -> Sett
     values |= _from_environment()
     values |= {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        settings = Settings(home=home, **{key: _convert(key, value) for key, value in values.items()})
+        converted: dict[str, Any] = {key: _convert(key, value) for key, value in values.items()}
+        settings = Settings(home=home, **converted)
     except InvalidValue as problem:
         raise ConfigError(str(problem)) from None
     _check(settings)

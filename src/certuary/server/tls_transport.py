@@ -8,6 +8,7 @@ see the TLS session. The HTTP protocol sees the methods of an asyncio transport.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -72,7 +73,7 @@ class TlsConnection(asyncio.Protocol):
         self.deadline = self._listener.now() + limits.HANDSHAKE_SECONDS
         peer = transport.get_extra_info("peername")
         if not peer:  # gone before we looked
-            transport.abort()
+            self._raw.abort()
             return
         self.address = fold_address(peer[0])
         if self._listener.expects_proxy_header(self.address):
@@ -81,7 +82,7 @@ class TlsConnection(asyncio.Protocol):
             return
         if not self._listener.admit(self):
             self._phase = Phase.CLOSED
-            transport.abort()
+            self._raw.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.OPEN:
@@ -244,10 +245,8 @@ class TlsConnection(asyncio.Protocol):
     def _end_tls(self) -> None:
         if self._tls is None:
             return
-        try:
+        with contextlib.suppress(ssl.SSLError):  # the peer's close_notify is not waited for
             self._tls.unwrap()
-        except ssl.SSLError:
-            pass  # the peer's close_notify is not waited for
         self._flush()
 
     def abort(self) -> None:

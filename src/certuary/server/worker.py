@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -133,7 +132,7 @@ class Worker:
         app = build(self._est_deps())
         config = Config(
             app, http="httptools", ws="none", lifespan="off", log_config=None, proxy_headers=False
-        )  # type: ignore[arg-type]
+        )
         config.load()
         state = ServerState()
         listener = Listener(

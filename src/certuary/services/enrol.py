@@ -231,7 +231,7 @@ def _check_key_reuse(csr: Csr, names: Names, caller: Caller, profile: ActiveProf
 def _issued_item(
     request: EnrolRequest, csr: Csr, caller: Caller, profile: ActiveProfile, certificate: CertificateRow
 ) -> BatchItem:
-    detail = {
+    detail: dict[str, object] = {
         "subject": certificate.subject,
         "profile": profile.profile.name,
         "version": profile.version,
