@@ -22,7 +22,7 @@ MAX_PAGE = 1000
 _COLUMNS = ", ".join(certificate_rows.READ)
 _SELECT = f"SELECT {_COLUMNS} FROM certificates WHERE "  # noqa: S608  # constants
 _VALID = "revoked_at IS NULL AND not_before <= %s AND not_after > %s ORDER BY id DESC LIMIT 1"
-# An empty subject says nothing, so those rows have an index of their own; both queries name what theirs is on.
+# An empty subject says nothing: such rows have an index of their own.
 _BY_SUBJECT = f"{_SELECT} subject_key = %s AND alternative_names = %s AND application_id = %s AND {_VALID}"
 _BY_ALTERNATIVE_NAMES = (
     f"{_SELECT} subject_key = '' AND substr(alternative_names, 1, 200) = substr(%s, 1, 200)"
