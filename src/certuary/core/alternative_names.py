@@ -1,4 +1,4 @@
-"""Which subject alternative names a profile takes, and what each kind must look like (RFC 5280 section 4.2.1.6)."""
+"""Which subject alternative names a profile takes, and how each must look (RFC 5280 section 4.2.1.6)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from certuary.errors import ProfileRefused
 _MAX_URI = 2048
 _MAX_TOTAL = 8192
 _LABEL = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
-# RFC 1034 section 3.5 with digits first (RFC 1123): letters, digits, hyphens; a last label of digits would read as
-# an IP address.
+# RFC 1034 section 3.5 with digits first (RFC 1123): letters, digits, hyphens; a last label of digits would
+# read as an IP address.
 _HOST = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.ASCII)
 # RFC 5321 section 4.1.2, the unquoted form.
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -89,7 +89,7 @@ class AlternativeNamesPolicy:
 
 
 def is_host(name: str) -> bool:
-    """Is it a DNS name as RFC 5280 section 4.2.1.6 wants it? International names come as A-labels (RFC 5891)."""
+    """Is it a DNS name (RFC 5280 section 4.2.1.6)? International names come as A-labels (RFC 5891)."""
     if len(name) > 253 or not _HOST.fullmatch(name):
         return False
     return "--" not in name or all(_is_label(label) for label in name.split("."))

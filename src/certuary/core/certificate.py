@@ -1,6 +1,6 @@
 """Certificates: what a planned one holds, and how it is signed (RFC 5280 section 4).
 
-A plan is complete before a key is touched: everything a linter wants to see is in it, and signing adds nothing.
+A plan is complete before a key is touched: all that a linter wants to see is in it, signing adds nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AUTHORITY_BACKDATE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyType:
-    """A kind of signing key. `curve` is set for EC keys alone; `hash_algorithm` is None where the scheme has its own."""
+    """A kind of signing key. `curve` is for EC keys; `hash_algorithm` None where the scheme has its own."""
 
     name: str
     generate: Callable[[], SigningKey]
@@ -162,8 +162,8 @@ def build_issuing(
     name = authority_name(f"{organization} Issuing CA", organization)
     not_after = min(_whole_second(now) + timedelta(days=365 * years), issuer.not_valid_after_utc)
     return _plan_authority(
-        public_key, name, issuer.subject, issuer,
-        serial=serial, now=now, not_after=not_after, path_length=0, pointers=pointer_extensions(crl_url, ca_url),
+        public_key, name, issuer.subject, issuer, serial=serial, now=now, not_after=not_after, path_length=0,
+        pointers=pointer_extensions(crl_url, ca_url),
     )  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def tls_listener_plan(
     crl_url: str = "",
     ca_url: str = "",
 ) -> CertificatePlan:
-    """The EST listener's own certificate; `hostnames` are DNS names and IP addresses (RFC 6125: SAN, not CN)."""
+    """The EST listener's own certificate; `hostnames` are DNS names and IP addresses."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostnames[0][:64])])
     names = tuple(_listener_name(hostname) for hostname in hostnames)
     start = _whole_second(now)
@@ -239,8 +239,8 @@ def _plan_authority(
     pointers: Sequence[AnyExtension] = (),
 ) -> CertificatePlan:
     identifier = x509.SubjectKeyIdentifier(subject_key_identifier(_spki(public_key)))
-    # RFC 5280 section 4.2.1.1: a self-signed certificate may leave the authority key identifier out; ours has it,
-    # equal to its own identifier, which every client accepts.
+    # RFC 5280 section 4.2.1.1: a self-signed certificate may leave the authority key identifier out; ours
+    # has it, equal to its own identifier, which every client accepts.
     issuer_identifier = (
         authority_key_identifier(issuer)
         if issuer
@@ -289,7 +289,7 @@ def authority_key_identifier(issuer: x509.Certificate) -> AnyExtension:
 
 
 def pointer_extensions(crl_url: str, ca_url: str) -> tuple[AnyExtension, ...]:
-    """Where the issuer's CRL and its certificate are (RFC 5280 sections 4.2.1.13 and 4.2.2.1); "" leaves one out."""
+    """Where the issuer's CRL and certificate are (RFC 5280 sections 4.2.1.13, 4.2.2.1); "" leaves one out."""
     found: list[AnyExtension] = []
     if crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)

@@ -1,11 +1,11 @@
-"""CSR attributes: what a request for a profile should have in it (RFC 7030 section 4.5.2, RFC 8951 section 4).
+"""CSR attributes: what a request for a profile should have in it (RFC 7030 section 4.5.2).
 
     CsrAttrs  ::= SEQUENCE OF CHOICE { oid OBJECT IDENTIFIER, attribute Attribute }
     Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
 
-The plain form, as RFC 9908 section 3.2 clarified it: at most one key-type attribute, at most one extension request
-with one list of extensions in it (S-49). What is listed is demanded (S-48), so a profile that leaves the type of key
-to its clients lists none.
+The plain form of RFC 8951 section 4, as RFC 9908 section 3.2 clarified it: at most one key-type attribute, at
+most one extension request with one list of extensions in it (S-49). What is listed is demanded (S-48), so a
+profile that leaves the type of key to its clients lists none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CURVES = {
 
 
 def csrattrs_for(profile: Profile, *, linking_required: bool) -> bytes:
-    """CsrAttrs in DER; an empty SEQUENCE would mean the same as 204 and is never needed: purposes are always there."""
+    """CsrAttrs in DER, never empty: a profile always has purposes."""
     items = [oids.CHALLENGE_PASSWORD] if linking_required else []  # RFC 7030 section 3.5 (S-18)
     items += _key_items(profile)
     items += [object_identifier(attribute.dotted_string) for attribute in profile.subject.required]
@@ -53,7 +53,7 @@ def _key_items(profile: Profile) -> list[bytes]:
 
 
 def _extension_request(profile: Profile) -> bytes:
-    """The extensions whose values are known beforehand: the purposes, and the key usage where one kind of key is."""
+    """The extensions known beforehand: the purposes, and the key usage where all keys are of one family."""
     wanted = [extension(x509.ExtendedKeyUsage(profile.purposes), critical=profile.purposes_critical)]
     if len(profile.key_families) == 1:
         bits = profile.usages_of(profile.key_families[0])
@@ -66,7 +66,7 @@ def _attribute(oid: bytes, *values: bytes) -> bytes:
 
 
 def _extension(wanted: AnyExtension) -> bytes:
-    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING } (RFC 5280)."""
+    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }."""
     return tlv(
         SEQUENCE,
         object_identifier(wanted.oid.dotted_string),

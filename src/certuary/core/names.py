@@ -1,7 +1,8 @@
 """Names as text: to show (RFC 4514), to compare and to search (RFC 5280 section 7).
 
-Two names are the same when these texts are: case and runs of blanks do not count in a distinguished name, case does
-not count in a DNS name and in the host of a mail address, and the order of subject alternative names has no meaning (S-30).
+Two names are the same when these texts are: case and runs of blanks do not count in a distinguished name,
+case does not count in a DNS name and in the host of a mail address, and the order of subject alternative
+names has no meaning (S-30).
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def subject_key(name: x509.Name) -> str:
     return ",".join(
         "+".join(
             sorted(
-                f"{_FOLDED_NAMES.get(attribute.oid) or attribute.oid.dotted_string}={_folded(attribute.value)}"
-                for attribute in rdn
+                f"{_FOLDED_NAMES.get(each.oid) or each.oid.dotted_string}={_folded(each.value)}"
+                for each in rdn
             )
         )
         for rdn in reversed(name.rdns)
@@ -60,7 +61,7 @@ def subject_key(name: x509.Name) -> str:
 
 
 def fold(value: str) -> str:
-    """caseIgnoreMatch as RFC 5280 section 7.1 wants it (RFC 4518): compatibility forms, case and blanks are levelled."""
+    """caseIgnoreMatch (RFC 5280 section 7.1, RFC 4518): compatibility forms, case and blanks are levelled."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold()).split())
 
 
@@ -79,7 +80,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def alternative_names_text(names: Iterable[x509.GeneralName]) -> str:
-    """A canonical JSON list, sorted, each once: `["DNS:a.example","IP:10.0.0.1"]`; "[]" when there are none."""
+    """A canonical JSON list, sorted, each once: `["DNS:a.example","IP:10.0.0.1"]`, `[]` for none."""
     return json.dumps(sorted({general_name_text(name) for name in names}), separators=(",", ":"))
 
 

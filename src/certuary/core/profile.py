@@ -3,9 +3,9 @@
     TOML -parse_profile-> ProfileConfig -check_profile-> Profile -compile_profile-> CompiledProfile
     NamesAndKey + CompiledProfile -plan_certificate-> CertificatePlan
 
-Nothing of a request reaches a plan unless the profile lets it. A requested key usage or extended key usage can only
-narrow the profile's, and where nothing of it is left the request is refused: RFC 5272 section 3.1 forbids to turn
-the intent of a request round (S-33).
+Nothing of a request reaches a plan unless the profile lets it. A requested key usage or extended key usage
+can only narrow the profile's, and where nothing of it is left the request is refused: RFC 5272 section 3.1
+forbids to turn the intent of a request round (S-33).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _BITS = {
     "dataEncipherment": "data_encipherment",
     "keyAgreement": "key_agreement",
 }
-# What a key can do at all: RFC 3279 section 2.3.1 (RSA), RFC 5480 section 3 (EC), RFC 8410 section 5 (Ed25519).
+# What a key can do at all: RFC 3279 section 2.3.1, RFC 5480 section 3, RFC 8410 section 5.
 _BITS_OF_FAMILY = {
     "rsa": {"digital_signature", "content_commitment", "key_encipherment", "data_encipherment"},
     "ec": {"digital_signature", "content_commitment", "key_agreement"},
@@ -140,7 +140,7 @@ class CompiledProfile:
 
 
 def issuer_facts(certificate: x509.Certificate, *, name: str, status_url: str) -> IssuerFacts:
-    """`name` is the authority's name, `status_url` where the status listener is, without a slash at the end."""
+    """`name` is the authority's; `status_url` leads to the status listener, without a slash at the end."""
     return IssuerFacts(
         subject=certificate.subject,
         not_before=certificate.not_valid_before_utc,
@@ -250,7 +250,7 @@ def _shared_extensions(profile: Profile, issuer: IssuerFacts, family: str) -> tu
 def plan_certificate(
     request: NamesAndKey, compiled: CompiledProfile, *, serial: int, now: datetime
 ) -> CertificatePlan:
-    """Decide every field. Raises `ProfileRefused`, `KeyRefused`, or `Unavailable` when the issuer's time is over."""
+    """Decide every field. Raises `ProfileRefused`, `KeyRefused`; `Unavailable` after the issuer's end."""
     profile = compiled.profile
     family = _key_family(request.public_key, compiled)
     names = profile.alternative_names.accept(request.alternative_names)
@@ -337,8 +337,7 @@ def _refuse_or_drop(asked: AnyExtension, profile: Profile) -> None:
     # Critical means: whoever does not understand it must refuse (RFC 5280 section 4.2). So we cannot drop it.
     if asked.critical:
         raise ProfileRefused(
-            f"the request has the critical extension {asked.oid.dotted_string}, which profile {profile.name} does not "
-            "take",
+            f"profile {profile.name} does not take the critical extension {asked.oid.dotted_string}",
             rule="critical-extension",
         )
     if profile.unasked_extensions == "refuse":

@@ -1,7 +1,7 @@
-"""A profile as it is written: TOML in, checked word by word, each error with its line and the nearest valid word.
+"""A profile as it is written: TOML, checked word by word; errors name the line and the nearest valid word.
 
-`docs/profiles.md` documents every key; a test compares it with `KEYS`. What a single value cannot show (does the key
-usage fit the keys?) is checked by `core/profile.py`.
+`docs/profiles.md` documents every key; a test compares it with `KEYS`. What a single value cannot show
+(does the key usage fit the keys?) is checked by `core/profile.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ REFUSED_KEY_USAGES = {
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
-        "name", "description", "authority", "est_default", "key_reuse", "unasked_extensions", "certificate_policies",
+        "name", "description", "authority", "est_default", "key_reuse", "unasked_extensions",
+        "certificate_policies",
     ),
     "validity": ("lifetime", "backdate"),
     "keys": ("allow",),
@@ -232,7 +233,8 @@ def _refuse_unknown(prefix: str, key: str, known: Collection[str], source: Sourc
     path = prefix + key
     if path in _NOT_OFFERED:
         raise source.error(path, _NOT_OFFERED[path])
-    raise source.error(path[:80], f"there is no such key; did you mean {prefix + nearest(key, known)!r}?")
+    shown = path[:80].encode("unicode_escape").decode()
+    raise source.error(shown, f"there is no such key; did you mean {prefix + nearest(key, known)!r}?")
 
 
 def nearest(word: str, known: Collection[str]) -> str:
@@ -255,8 +257,8 @@ class _Reader:
             raise self._source.error(path, "this key is needed")
         if not isinstance(value, str):
             raise self._source.error(path, "it is a text in quotes")
-        if len(value) > 1024:
-            raise self._source.error(path, "it is at most 1024 characters long")
+        if len(value) > 1024 or not value.isprintable():
+            raise self._source.error(path, "it is at most 1024 printable characters")
         return value
 
     def name(self, path: str, default: str | None = None) -> str:
@@ -264,7 +266,7 @@ class _Reader:
         if not _NAME.fullmatch(value):
             raise self._source.error(
                 path,
-                "a name is up to 63 of a-z, 0-9, '-', '_' and '.', begins with a letter or digit, has a letter",
+                "a name is up to 63 of a-z, 0-9, '-', '_', '.', starts with a letter or digit, has a letter",
             )
         return value
 

@@ -1,4 +1,4 @@
-"""Which subjects a profile takes, and what each attribute must look like (RFC 5280 section 4.1.2.6, X.520)."""
+"""Which subjects a profile takes, and what each attribute must look like (RFC 5280 section 4.1.2.6)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SubjectPolicy:
         )
 
     def accept(self, subject: x509.Name, alternative_names: tuple[x509.GeneralName, ...]) -> x509.Name:
-        """The subject as the certificate has it: in the request's order and encoding where those are allowed."""
+        """The subject as the certificate has it: in the request's order, and its encoding where allowed."""
         seen: set[x509.ObjectIdentifier] = set()
         rdns: list[x509.RelativeDistinguishedName] = []
         changed = False
@@ -108,11 +108,11 @@ class SubjectPolicy:
             )
         self._check_required(seen)
         missing = [attribute for oid, attribute in self.fixed.items() if oid not in seen]
+        if changed or missing:
+            subject = x509.Name([*(x509.RelativeDistinguishedName([each]) for each in missing), *rdns])
         if self.common_name_listed:
             _check_common_name(subject, alternative_names)
-        if not changed and not missing:
-            return subject
-        return x509.Name([*(x509.RelativeDistinguishedName([each]) for each in missing), *rdns])
+        return subject
 
     def _accept(self, attribute: Attribute, seen: set[x509.ObjectIdentifier]) -> Attribute | None:
         """The attribute as it goes into the certificate, None where it is dropped."""
@@ -131,9 +131,11 @@ class SubjectPolicy:
         if problem:
             raise _refused(f"{_word(oid)} {problem}", "subject-value")
         fixed = self.fixed.get(oid)
-        if fixed is not None and fold(fixed.value) != fold(value):
+        if fixed is None or fixed.value == value:
+            return _encoded(attribute, value)
+        if fold(fixed.value) != fold(value):
             raise _refused(f"{_word(oid)} is fixed to {fixed.value!r} by the profile", "subject-fixed")
-        return _encoded(attribute, value)
+        return fixed
 
     def _check_required(self, seen: set[x509.ObjectIdentifier]) -> None:
         for oid in self.required:
@@ -147,8 +149,8 @@ def _problem(oid: x509.ObjectIdentifier, value: str) -> str:
         return f"is 1 to {_UPPER_BOUND[oid]} characters long"
     if _UNPRINTABLE.search(value):
         return "has a control character"
-    if value.isspace():
-        return "is blank"
+    if value != value.strip():
+        return "begins or ends with a blank"
     repertoire = _REPERTOIRE.get(oid)
     if repertoire is not None and not repertoire.fullmatch(value):
         return (
@@ -160,7 +162,7 @@ def _problem(oid: x509.ObjectIdentifier, value: str) -> str:
 
 
 def _encoded(attribute: Attribute, value: str) -> Attribute:
-    """The attribute in an encoding that RFC 5280 section 4.1.2.4 allows: the request's own where it is one."""
+    """The attribute in an encoding that RFC 5280 section 4.1.2.4 allows: the request's own if it is one."""
     oid = attribute.oid
     wire = attribute._type
     if oid in _PRINTABLE_ONLY:
@@ -181,7 +183,7 @@ def _encoded(attribute: Attribute, value: str) -> Attribute:
 
 
 def _check_common_name(subject: x509.Name, alternative_names: tuple[x509.GeneralName, ...]) -> None:
-    """RFC 6125 section 6.4.4: clients look at the alternative names; a CN that says something else misleads people."""
+    """RFC 6125 section 6.4.4: clients look at alternative names; a CN that differs misleads people."""
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if not names:
         return

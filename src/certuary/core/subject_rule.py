@@ -1,13 +1,16 @@
 """Subject rules: which names an application may ask for, so that one leaked password cannot ask for any name.
 
-    CN=dev-*,O=Acme; dns=.plant.example,host.example; ip=10.0.0.0/24; email=.acme.example; uri=urn:acme:device:
+    CN=dev-*,O=Acme; dns=.plant.example,host.example; ip=10.0.0.0/24; email=.acme.example; uri=urn:acme:
 
-One clause is the template of the subject, the others limit one kind of subject alternative name each; a kind without
-a clause is refused altogether. `docs/profiles.md` tells the rules in full; the ones that are easy to get wrong:
+One clause is the template of the subject, the others limit one kind of subject alternative name each; a
+kind without a clause is refused altogether. `docs/profiles.md` tells the rules in full; the ones that are
+easy to get wrong:
 
-- Every attribute of the subject must match the template, and every attribute of the template must be there. A `*`
-  stands for characters of one value, never for `, + " \\ < > ; =`, so that no value can look like two attributes.
-- A template without CN (or no template) lets a CN through only when it is a name the dns or ip clause permits.
+- Every attribute of the subject must match the template, and every attribute of the template must be there.
+  A `*` stands for characters of one value, never for `, + " \\ < > ; =`, so that no value can look like two
+  attributes.
+- A template without CN (or no template) lets a CN through only when it is a name the dns or ip clause
+  permits.
 - `.plant.example` covers names below plant.example at label boundaries, not plant.example itself.
 
 Backslash takes the meaning from the character after it.
@@ -99,9 +102,8 @@ class SubjectRule:
             value = attribute.value
             missing.discard(attribute.oid)
             if not isinstance(value, str) or not self._attribute_fits(attribute.oid, value, patterns):
-                raise SubjectRefused(
-                    f"the application's subject rule does not permit {_word(attribute.oid)}={str(value)[:80]!r}"
-                )
+                shown = f"{_word(attribute.oid)}={str(value)[:80]!r}"
+                raise SubjectRefused(f"the application's subject rule does not permit {shown}")
         if missing:
             words = ", ".join(sorted(_word(oid) for oid in missing))
             raise SubjectRefused(f"the application's subject rule wants a subject with {words}")
@@ -161,7 +163,8 @@ def _host_fits(host: str, permitted: str) -> bool:
 
 
 def _uri_fits(uri: str, permitted: str) -> bool:
-    # A prefix must end where a part of the URI ends: "spiffe://acme.example" would cover acme.example.evil.test.
+    # A prefix must end where a part of the URI ends: "spiffe://acme.example" would cover
+    # acme.example.evil.test.
     if permitted[-1] in "/:":
         return uri.startswith(permitted) and len(uri) > len(permitted) and "/.." not in uri
     return uri == permitted
@@ -223,7 +226,7 @@ def _add_to_template(template: dict[x509.ObjectIdentifier, list[ValuePattern]], 
 
 
 def _fold_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Fold around the stars: a blank beside a star is part of the value, one at either end of the value is not."""
+    """Fold around the stars: a blank beside a star is part of the value, one at either end is not."""
     mark = "\x00"
     return tuple(fold(mark.join(parts)).split(mark))
 

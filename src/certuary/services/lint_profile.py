@@ -1,7 +1,7 @@
 """Lint a profile when it is saved: one sample certificate per kind of key, through pkilint.
 
-The samples are made by the code that makes real ones, with throwaway keys. pkilint runs in a process of its own:
-it is big, and a worker must never hold it. Its finding codes are what a refused profile is told.
+The samples are made by the code that makes real ones, with throwaway keys. pkilint runs in a process of its
+own: it is big, and a worker must never hold it. Its finding codes are what a refused profile is told.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ TIMEOUT_SECONDS = 30.0
 _LINT = """
 import sys
 from pkilint.bin.lint_pkix_cert import main
-sys.exit(max(main(["lint", "-s", "ERROR", "-f", "CSV", "--document-format", "DER", file]) for file in sys.argv[1:]))
+options = ["lint", "--severity", "ERROR", "--format", "CSV", "--document-format", "DER"]
+sys.exit(max(main([*options, file]) for file in sys.argv[1:]))
 """
 COMMAND = (sys.executable, "-c", _LINT)
 
-# The pointers of a sample are not the profile's words, and the linter knows no host of one label, so: an address.
+# The pointers of a sample are not the profile's words; an address, as the linter knows no host of one label.
 _STATUS_URL = "http://127.0.0.1:8080"
 _SAMPLE_VALUES = {"C": "DE", "emailAddress": "sample@example.com", "DC": "example"}
 _SAMPLE_NAMES: dict[str, x509.GeneralName] = {
@@ -61,14 +62,12 @@ def lint_profile(
 ) -> tuple[str, ...]:
     """What is wrong with the certificates this profile makes, one text each; empty when nothing is.
 
-    `InvalidProfile` when no sample can be made or the linter gives no answer: then nothing is known to be right.
-    About a second; `command` gets the samples' file names appended.
+    `InvalidProfile` when no sample can be made or the linter gives no answer: then nothing is known to be
+    right. About a second; `command` gets the samples' file names appended.
     """
     signer = ec.generate_private_key(ec.SECP256R1())
     compiled = _compiled(profile, signer, now)
-    samples = [
-        _sample(compiled, _public_key(word), signer, now) for word in _first_of_each_family(profile)
-    ]
+    samples = [_sample(compiled, _public_key(word), signer, now) for word in _first_of_each_family(profile)]
     return _run_pkilint(samples, timeout_seconds, command)
 
 
@@ -129,8 +128,8 @@ def _public_key(word: str) -> SubjectKey:
         return rsa.generate_private_key(65537, int(word[4:-1])).public_key()
     if word == "ed25519":
         return ed25519.Ed25519PrivateKey.generate().public_key()
-    curves = {"ec-p256": ec.SECP256R1, "ec-p384": ec.SECP384R1, "ec-p521": ec.SECP521R1}
-    return ec.generate_private_key(curves[word]()).public_key()
+    curves = {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1(), "ec-p521": ec.SECP521R1()}
+    return ec.generate_private_key(curves[word]).public_key()
 
 
 def _run_pkilint(samples: Sequence[bytes], timeout_seconds: float, command: Sequence[str]) -> tuple[str, ...]:
@@ -144,7 +143,9 @@ def _run_pkilint(samples: Sequence[bytes], timeout_seconds: float, command: Sequ
                 capture_output=True, text=True, timeout=timeout_seconds, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise InvalidProfile(f"the linter gave no answer within {timeout_seconds:g} s; try again") from None
+            raise InvalidProfile(
+                f"the linter gave no answer within {timeout_seconds:g} s; try again"
+            ) from None
     if answer.returncode == 0:
         return ()
     findings = _findings(answer.stdout)

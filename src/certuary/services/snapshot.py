@@ -54,7 +54,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveProfile:
-    """A profile at one version, with the authority that issues under it; `compiled` is both made ready to plan with."""
+    """A profile at one version, with the authority that issues under it; `compiled` is both, ready to use."""
 
     id: int
     version_id: int

@@ -1,8 +1,8 @@
 """Lints: what every end-entity plan is checked against just before it is signed.
 
-The profile made the plan, and these rules do not trust it: each is written from the standard alone, one rule to a
-file, so that a mistake in the one does not repeat itself in the other. A new lint is a new file with `RULE`,
-`CLAUSE` and `check`, and its line in `LINTS`.
+The profile made the plan, and these rules do not trust it: each is written from the standard alone, one
+rule to a file, so that a mistake in the one does not repeat itself in the other. A new lint is a new file
+with `RULE`, `CLAUSE` and `check`, and its line in `LINTS`.
 """
 
 from __future__ import annotations

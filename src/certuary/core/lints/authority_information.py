@@ -1,7 +1,7 @@
 """RFC 5280 sections 4.2.1.13 and 4.2.2.1: pointers are not critical, and lead to what exists.
 
-No OCSP responder runs here, so an OCSP pointer, or a demand to staple its answer (RFC 7633), would make strict
-clients refuse the certificate.
+No OCSP responder runs here, so an OCSP pointer, or a demand to staple its answer (RFC 7633), would make
+strict clients refuse the certificate.
 """
 
 from __future__ import annotations

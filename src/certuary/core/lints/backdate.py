@@ -1,4 +1,4 @@
-"""RFC 5280 section 4.1.2.5: the CA vouches for the status from notBefore on, so that date lies little in the past.
+"""RFC 5280 section 4.1.2.5: the CA vouches for the status from notBefore on, so it is recent.
 
 An hour makes up for the clocks of devices; more would be a claim about a time at which nobody had asked yet.
 """

@@ -1,4 +1,4 @@
-"""RFC 5280 section 4.2: a certificate has each extension at most once, and we sign none that we do not understand."""
+"""RFC 5280 section 4.2: each extension is there at most once; we sign none that we do not understand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ CLAUSE = "RFC 5280 section 4.2"
 
 
 def check(plan: CertificatePlan, extensions: ByType) -> str:
-    # Extensions that cryptography does not know share one class: either way the counts differ or the class is here.
+    # Extensions that cryptography does not know share one class: either way the counts differ or the class
+    # is here.
     if len(extensions) != len(plan.extensions):
         return "an extension is there twice"
     if x509.UnrecognizedExtension in extensions:

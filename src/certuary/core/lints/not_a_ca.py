@@ -1,4 +1,4 @@
-"""RFC 5280 sections 4.2.1.3 and 4.2.1.9: an end-entity certificate is no CA and may sign neither certificates nor CRLs."""
+"""RFC 5280 sections 4.2.1.3 and 4.2.1.9: an end entity is no CA, and signs no certificates and no CRLs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """RFC 5280 section 4.1.2.2: a serial number is positive and at most 20 octets long.
 
-The octets are those of a signed integer, so the first bit of 20 stays clear. Shorter than 64 bits it could be guessed,
-which is how forged certificates were made while MD5 was in use.
+The octets are those of a signed integer, so the first bit of 20 stays clear. Shorter than 64 bits it could be
+guessed, which is how forged certificates were made while MD5 was in use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """RFC 5280 sections 4.1.2.6 and 4.2.1.6: a certificate names someone.
 
-The subject alternative name is there exactly when there are names for it, it is never empty, and it is critical
-exactly when the subject is empty.
+The subject alternative name is there exactly when there are names for it, it is never empty, and it is
+critical exactly when the subject is empty.
 """
 
 from __future__ import annotations
