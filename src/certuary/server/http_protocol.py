@@ -110,8 +110,6 @@ class EstHttpProtocol(HttpToolsProtocol):
             self._begin_receiving()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(Refusal(400, "malformed-request: this listener speaks HTTP/1.1 only"))
         except httptools.HttpParserError as problem:
             cause = problem.__context__
             self._refuse(cause if isinstance(cause, Refusal) else Refusal(*_NOT_HTTP))
@@ -161,6 +159,8 @@ class EstHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self.parser.should_upgrade():
+            raise Refusal(400, "malformed-request: this listener speaks HTTP/1.1 only")
         version = self.parser.get_http_version()
         if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             raise Refusal(400, "malformed-request: exactly one Host header is needed")

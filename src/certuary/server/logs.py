@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event on stderr, short lines where stderr is a terminal. Nothing secret is ever given to them."""
+"""Logs: one JSON line an event on stderr, short lines where stderr is a terminal. No secret is ever given to them."""
 
 from __future__ import annotations
 

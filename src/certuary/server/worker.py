@@ -1,4 +1,4 @@
-"""An EST worker: one process, one event loop, one writer. Started by the supervisor, `python -m certuary.server.worker`."""
+"""An EST worker: one process, one event loop, one writer. The supervisor starts it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Worker:
     def _make_listener(self, loop: asyncio.AbstractEventLoop) -> Listener:
         app = build(self._est_deps())
         config = Config(
-            app, http="httptools", ws="none", lifespan="off", log_config=None, proxy_headers=False
+            app, http="httptools", ws="none", lifespan="off", interface="asgi3", log_config=None, proxy_headers=False
         )
         config.load()
         state = ServerState()
