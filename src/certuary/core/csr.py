@@ -77,11 +77,13 @@ class Csr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outline:
-    """Where the parts of a request are."""
+    """The encoded parts of a request. `is_der` is False where its attributes are left out or not sorted."""
 
     info: bytes
+    subject: bytes
     spki: bytes
-    attributes: tuple[tuple[bytes, bytes], ...]
+    attributes: tuple[bytes, ...]
+    is_der: bool
     signature_algorithm: bytes
     signature: bytes
 
@@ -90,9 +92,11 @@ def parse_csr(csr_der: bytes) -> Csr:
     """Read a request, or raise `MalformedCsr`; `KeyRefused` for a key whose encoding alone rules it out."""
     outline = _outline(csr_der)
     _check_name_lengths(csr_der)
-    attributes = _attributes_by_type(outline.attributes)
+    values = _values_by_type(outline.attributes)
     public_key, spki_der = load_public_key(outline.spki)
-    subject, alternative_names, extensions = _names_and_extensions(csr_der)
+    # `cryptography` wants the attributes to be there and sorted; some tools do neither, and nothing hangs on it.
+    readable = csr_der if outline.is_der else _request_with(outline.subject, outline.attributes, outline)
+    subject, alternative_names, extensions = _names_and_extensions(readable)
     return Csr(
         der=csr_der,
         subject=subject,
@@ -101,8 +105,8 @@ def parse_csr(csr_der: bytes) -> Csr:
         key_hash=key_hash(spki_der),
         alternative_names=alternative_names,
         extensions=extensions,
-        challenge_password=_challenge_password(attributes.get(oids.CHALLENGE_PASSWORD)),
-        change_subject_name=_change_subject_name(attributes.get(oids.CHANGE_SUBJECT_NAME), outline),
+        challenge_password=_challenge_password(values.get(oids.CHALLENGE_PASSWORD)),
+        change_subject_name=_change_subject_name(values.get(oids.CHANGE_SUBJECT_NAME), outline),
         signed_der=outline.info,
         signature_algorithm_der=outline.signature_algorithm,
         signature=outline.signature,
@@ -131,48 +135,52 @@ def _walk(csr_der: bytes) -> _Outline:
     at, info_end = der.enter(csr_der, info_start, end, der.SEQUENCE)
     if not csr_der.startswith(_VERSION_0, at):
         raise MalformedCsr("the version is not 0, which means PKCS#10 version 1")
-    _, spki_start = der.enter(csr_der, at + len(_VERSION_0), info_end, der.SEQUENCE)
+    subject_start = at + len(_VERSION_0)
+    _, spki_start = der.enter(csr_der, subject_start, info_end, der.SEQUENCE)
     _, spki_end = der.enter(csr_der, spki_start, info_end, der.SEQUENCE)
     _, algorithm_end = der.enter(csr_der, info_end, end, der.SEQUENCE)
     signature, signature_end = der.enter(csr_der, algorithm_end, end, der.BIT_STRING)
     if signature_end != end or csr_der[signature : signature + 1] != b"\x00":
         raise MalformedCsr("the signature is not a whole number of octets at the request's end")
+    attributes = _attributes(csr_der, spki_end, info_end)
     return _Outline(
         info=csr_der[info_start:info_end],
+        subject=csr_der[subject_start:spki_start],
         spki=csr_der[spki_start:spki_end],
-        attributes=_attributes(csr_der, spki_end, info_end),
+        attributes=attributes,
+        is_der=spki_end < info_end and attributes == tuple(sorted(attributes)),
         signature_algorithm=csr_der[info_end:algorithm_end],
         signature=csr_der[signature + 1 : end],
     )
 
 
-def _attributes(csr_der: bytes, at: int, end: int) -> tuple[tuple[bytes, bytes], ...]:
-    """Read (type, content of the SET of values) of each attribute.
-
-    Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET }
-    """
-    if at == end:  # some tools leave the field out where RFC 2986 wants an empty one
+def _attributes(csr_der: bytes, at: int, end: int) -> tuple[bytes, ...]:
+    if at == end:
         return ()
     at, stop = der.enter(csr_der, at, end, der.CONTEXT_0)
     if stop != end:
         raise MalformedCsr("octets follow the attributes")
-    found = []
-    while at < end:
-        at, attribute_end = der.enter(csr_der, at, end, der.SEQUENCE)
-        _, type_end = der.enter(csr_der, at, attribute_end, der.OBJECT_IDENTIFIER)
-        values, values_end = der.enter(csr_der, type_end, attribute_end, der.SET)
-        found.append((csr_der[at:type_end], csr_der[values:values_end]))
-        at = attribute_end
-    return tuple(found)
+    return tuple(csr_der[start:stop] for _, start, _, stop in der.elements(csr_der, at, end))
 
 
-def _attributes_by_type(attributes: tuple[tuple[bytes, bytes], ...]) -> dict[bytes, bytes]:
-    by_type = dict(attributes)
+def _values_by_type(attributes: tuple[bytes, ...]) -> dict[bytes, bytes]:
+    try:
+        by_type = dict(map(_type_and_values, attributes))
+    except der.NotDer as problem:
+        raise MalformedCsr(f"an attribute cannot be read: {problem.detail}") from None
     if len(by_type) != len(attributes):
         raise MalformedCsr("an attribute occurs twice", rule="duplicate-attribute")
     if all(oid in by_type for oid in _EXTENSION_REQUESTS):
         raise MalformedCsr("extensions are requested twice", rule="duplicate-attribute")
     return by_type
+
+
+def _type_and_values(attribute: bytes) -> tuple[bytes, bytes]:
+    """Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET }; the content of the SET is given back."""
+    at, end = der.enter(attribute, 0, len(attribute), der.SEQUENCE)
+    _, type_end = der.enter(attribute, at, end, der.OBJECT_IDENTIFIER)
+    values, values_end = der.enter(attribute, type_end, end, der.SET)
+    return attribute[at:type_end], attribute[values:values_end]
 
 
 _SHORT_ATTRIBUTE = re.compile(
@@ -215,8 +223,10 @@ def _names_and_extensions(
         raise MalformedCsr("the names or extensions cannot be read") from problem
     except x509.DuplicateExtension as problem:
         raise MalformedCsr("an extension occurs twice", rule="duplicate-extension") from problem
-    except (x509.UnsupportedGeneralNameType, x509.InvalidVersion) as problem:
-        raise MalformedCsr("an alternative name is of a kind that is not supported") from problem
+    except x509.UnsupportedGeneralNameType as problem:
+        raise MalformedCsr(
+            "an alternative name is of a kind that is not supported", rule="unsupported-name"
+        ) from problem
     alternative_names: tuple[x509.GeneralName, ...] = ()
     others = []
     for extension in extensions:
@@ -251,7 +261,8 @@ def _change_subject_name(values: bytes | None, outline: _Outline) -> ChangeSubje
         subject_der, names_der = _change_parts(values)
     except der.NotDer as problem:
         raise MalformedCsr(f"ChangeSubjectName cannot be read: {problem.detail}") from None
-    subject, alternative_names, _ = _names_and_extensions(_request_with(subject_der, names_der, outline))
+    attributes = () if names_der is None else (_extension_request(names_der),)
+    subject, alternative_names, _ = _names_and_extensions(_request_with(subject_der, attributes, outline))
     return ChangeSubjectName(subject=subject, alternative_names=alternative_names)
 
 
@@ -280,15 +291,17 @@ def _change_parts(values: bytes) -> tuple[bytes, bytes | None]:
     return subject_der, values[start:stop]
 
 
-def _request_with(subject_der: bytes, names_der: bytes | None, outline: _Outline) -> bytes:
-    """Make a request around names that stand alone, so that the one reader of names reads these too."""
-    attributes = der.tlv(der.CONTEXT_0)
-    if names_der is not None:
-        names = der.tlv(der.OCTET_STRING, der.tlv(der.SEQUENCE, names_der))
-        extensions = der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, oids.SUBJECT_ALTERNATIVE_NAME, names))
-        request = der.tlv(der.SEQUENCE, oids.EXTENSION_REQUEST, der.tlv(der.SET, extensions))
-        attributes = der.tlv(der.CONTEXT_0, request)
-    info = der.tlv(der.SEQUENCE, _VERSION_0, subject_der, outline.spki, attributes)
+def _extension_request(names_der: bytes) -> bytes:
+    names = der.tlv(der.OCTET_STRING, der.tlv(der.SEQUENCE, names_der))
+    extensions = der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, oids.SUBJECT_ALTERNATIVE_NAME, names))
+    return der.tlv(der.SEQUENCE, oids.EXTENSION_REQUEST, der.tlv(der.SET, extensions))
+
+
+def _request_with(subject_der: bytes, attributes: tuple[bytes, ...], outline: _Outline) -> bytes:
+    """Make a request around these names, so that the one reader of names and extensions reads them too."""
+    info = der.tlv(
+        der.SEQUENCE, _VERSION_0, subject_der, outline.spki, der.tlv(der.CONTEXT_0, *sorted(attributes))
+    )
     return der.tlv(der.SEQUENCE, info, outline.signature_algorithm, der.tlv(der.BIT_STRING, b"\x00"))
 
 
@@ -327,8 +340,8 @@ def _verify(csr: Csr) -> None:
 
 
 def _verify_pss(csr: Csr, key: rsa.RSAPublicKey) -> None:
-    request = x509.load_der_x509_csr(csr.der)
     try:
+        request = x509.load_der_x509_csr(csr.der)
         algorithm, parameters = request.signature_hash_algorithm, request.signature_algorithm_parameters
     except (ValueError, UnsupportedAlgorithm):
         raise _weak_algorithm() from None

@@ -40,11 +40,12 @@ def test_route_finds_every_operation_on_every_base() -> None:
 
 NOWHERE = [
     "", "/", "/cacerts", "cacerts", "/est", "/est/", "/est//cacerts", "//est/cacerts", "/est/cacerts/",
-    "/est/plant//cacerts", "/est/a/b/cacerts", "/est/cacerts/cacerts", "/est/fullcmc/cacerts", "/est/tamp/cacerts",
-    "/est/%70al/cacerts", "/est/fullcmc", "/est/serverkeygen", "/EST/cacerts", "/est/CACERTS", "/well-known/est/cacerts",
-    "/emCAServices/cacerts", "/emcaservices/est/cacerts", "/est/./cacerts", "/est/%2e%2e/cacerts", "/est/a%2Fb/cacerts",
-    "/est%2Fcacerts", "/est/%00/cacerts", "/est/%ff/cacerts", "/est/cacerts?x=1", "/est/cacerts%3Fx",
-    "/est/" + "a" * 65 + "/cacerts", "/est/a%0D%0Ab/cacerts",
+    "/est/plant//cacerts", "/est/a/b/cacerts", "/est/cacerts/cacerts", "/est/fullcmc/cacerts",
+    "/est/tamp/cacerts", "/est/%70al/cacerts", "/est/fullcmc", "/est/serverkeygen", "/EST/cacerts",
+    "/est/CACERTS", "/well-known/est/cacerts", "/emCAServices/cacerts", "/emcaservices/est/cacerts",
+    "/est/./cacerts", "/est/%2e%2e/cacerts", "/est/a%2Fb/cacerts", "/est%2Fcacerts", "/est/%00/cacerts",
+    "/est/%ff/cacerts", "/est/cacerts?x=1", "/est/cacerts%3Fx", "/est/" + "a" * 65 + "/cacerts",
+    "/est/a%0D%0Ab/cacerts",
 ]  # fmt: skip
 
 
