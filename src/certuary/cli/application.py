@@ -17,9 +17,23 @@ from certuary.services.find_record import find_named
 from certuary.services.names_and_times import parse_moment
 from certuary.services.ports import RecordStore
 
-app = typer.Typer(help="External applications: who may enrol, from where, for what.", no_args_is_help=True)
+app = typer.Typer(
+    help="External applications: who may enrol, from where, for what.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
-_COLUMNS = ("name", "username", "enabled", "group", "networks", "subject_rule", "profiles", "labels", "expires_at")
+_COLUMNS = (
+    "name",
+    "username",
+    "enabled",
+    "group",
+    "networks",
+    "subject_rule",
+    "profiles",
+    "labels",
+    "expires_at",
+)
 
 Name = Annotated[str, typer.Argument(help="The application's name.")]
 PasswordFile = Annotated[
@@ -35,12 +49,16 @@ Profiles = Annotated[
 ]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--label", metavar="L", help="A label it may use. Repeatable; none is the unlabelled endpoint."),
+    typer.Option(
+        "--label", metavar="L", help="A label it may use. Repeatable; none is the unlabelled endpoint."
+    ),
 ]
 Group = Annotated[str | None, typer.Option("--group", metavar="G", help="Its group's code, name or number.")]
 SubjectRule = Annotated[
     str | None,
-    typer.Option("--subject-rule", help="The names it may ask for, such as 'CN=dev-*,O=Acme; dns=.plant.example'."),
+    typer.Option(
+        "--subject-rule", help="The names it may ask for, such as 'CN=dev-*,O=Acme; dns=.plant.example'."
+    ),
 ]
 Expires = Annotated[
     str | None, typer.Option("--expires", help="When its credential ends: a date, or a span such as 90d.")
@@ -169,7 +187,11 @@ def _show_saved(shared: Invocation, session: ChangeSession, saved: service.Regis
     described = _described(session.records, saved)
     password = saved.generated_password
     text = f"{verb} {described['name']}"
-    emit(shared, described, text if password is None else f"{text}\nusername  {described['username']}\npassword  {password}")
+    emit(
+        shared,
+        described,
+        text if password is None else f"{text}\nusername  {described['username']}\npassword  {password}",
+    )
     warn(f"{described['name']}: {warning}" for warning in saved.warnings)
 
 

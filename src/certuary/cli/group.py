@@ -12,7 +12,9 @@ from certuary.cli.output import emit, emit_items
 from certuary.cli.session import open_change, open_records
 from certuary.services.manage_group import add_group
 
-app = typer.Typer(help="Groups: what applications and users are gathered by.", no_args_is_help=True)
+app = typer.Typer(
+    help="Groups: what applications and users are gathered by.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command("list", cls=Reading)

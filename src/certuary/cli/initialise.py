@@ -39,6 +39,8 @@ from certuary.services.ports import CrlStore, KeyStore, RecordStore
 
 app = typer.Typer(add_completion=False)
 
+_LOCAL = ("localhost", "::1", "0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+
 
 @app.command(cls=Reading)
 def init(
@@ -69,10 +71,13 @@ def init(
     ] = None,
     passphrase_file: Annotated[
         Path | None,
-        typer.Option("--passphrase-file", help="The key store's passphrase; kept beside the keys when not given."),
+        typer.Option(
+            "--passphrase-file", help="The key store's passphrase; kept beside the keys when not given."
+        ),
     ] = None,
     forget: Annotated[
-        bool, typer.Option("--forget-secrets", help="Delete first-start.txt and quickstart.netrc, and do no more.")
+        bool,
+        typer.Option("--forget-secrets", help="Delete first-start.txt and quickstart.netrc, and do no more."),
     ] = False,
 ) -> None:
     """Make a home: keys, authorities, database, the first user, a first application.
@@ -96,7 +101,6 @@ def init(
 
 
 def _new_home(settings: Settings, key_type: str, admin: str, password: str | None) -> NewHome:
-    host = settings.hostnames[0] if settings.hostnames else "localhost"
     return NewHome(
         home=settings.home,
         organization=settings.organization,
@@ -104,7 +108,7 @@ def _new_home(settings: Settings, key_type: str, admin: str, password: str | Non
         key_type=key_type,
         admin_name=admin,
         admin_password=password,
-        est_url=f"https://{_in_url(host)}:{settings.est_port}/.well-known/est",
+        est_url=f"https://{_in_url(_reachable_host(settings))}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,
     )
 
@@ -152,7 +156,18 @@ def _announce(shared: Invocation, settings: Settings) -> None:
 
 def _forget(shared: Invocation) -> None:
     forgotten = [str(path) for path in forget_secrets(shared.settings().home)]
-    emit(shared, {"deleted": forgotten}, "\n".join(f"deleted {path}" for path in forgotten) or "nothing to delete")
+    emit(
+        shared,
+        {"deleted": forgotten},
+        "\n".join(f"deleted {path}" for path in forgotten) or "nothing to delete",
+    )
+
+
+def _reachable_host(settings: Settings) -> str:
+    """What the first application, on this machine, reaches the server by: its certificate names localhost, too."""
+    if settings.bind in _LOCAL or settings.bind.startswith("127."):
+        return "localhost"
+    return settings.hostnames[0] if settings.hostnames else settings.bind
 
 
 def _in_url(host: str) -> str:

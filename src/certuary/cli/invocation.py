@@ -6,6 +6,7 @@ class adds them and hands them over as the context's `Invocation`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -39,7 +40,9 @@ def invocation(context: typer.Context) -> Invocation:
 
 
 def _reading(
-    home: Annotated[Path | None, typer.Option("--home", help=HOME_HELP, rich_help_panel=_SHARED_PANEL)] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help=HOME_HELP, rich_help_panel=_SHARED_PANEL)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=_SHARED_PANEL)] = False,
 ) -> None:
     """Never called: its parameters are the options."""
@@ -74,7 +77,7 @@ def _options_of(function: Any) -> list[Any]:
 class Reading(TyperCommand):
     """A command that changes nothing: --home and --json."""
 
-    shared: ClassVar = (_reading,)
+    shared: ClassVar[tuple[Callable[..., None], ...]] = (_reading,)
 
     def __init__(self, name: str | None, *, params: list[Any] | None = None, **attributes: Any) -> None:
         options = [option for function in self.shared for option in _options_of(function)]
@@ -91,4 +94,4 @@ class Reading(TyperCommand):
 class Changing(Reading):
     """A command that changes something: also --admin and --admin-password-file."""
 
-    shared: ClassVar = (_changing, _reading)
+    shared: ClassVar[tuple[Callable[..., None], ...]] = (_changing, _reading)

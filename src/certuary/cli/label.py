@@ -12,7 +12,9 @@ from certuary.cli.output import emit, emit_items
 from certuary.cli.session import open_change, open_records
 from certuary.services.manage_group import add_label, remove_label
 
-app = typer.Typer(help="Labels: path segments that select a profile.", no_args_is_help=True)
+app = typer.Typer(
+    help="Labels: path segments that select a profile.", no_args_is_help=True, add_completion=False
+)
 
 Name = Annotated[str, typer.Argument(help="The path segment.")]
 
@@ -20,7 +22,9 @@ Name = Annotated[str, typer.Argument(help="The path segment.")]
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the labels."""
-    emit_items(invocation(context), describe_all(open_records(invocation(context)), "label"), ("name", "profile"))
+    emit_items(
+        invocation(context), describe_all(open_records(invocation(context)), "label"), ("name", "profile")
+    )
 
 
 @app.command(cls=Changing)

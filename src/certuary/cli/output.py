@@ -6,8 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from certuary.cli.invocation import Invocation
+from certuary.services.first_start import write_file
 
 Item = Mapping[str, object]
 
@@ -84,6 +86,10 @@ def _say_nothing(step: str) -> None:
     return None
 
 
-def write_bytes(content: bytes) -> None:
+def write_export(content: bytes, out: Path | None) -> None:
+    """To a file, or to stdout as it is; `--json` changes nothing about what is exported."""
+    if out is not None:
+        write_file(out, content, mode=0o644)
+        return
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

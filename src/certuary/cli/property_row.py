@@ -12,7 +12,11 @@ from certuary.cli.output import emit, emit_items, warn
 from certuary.cli.session import open_change, open_records
 from certuary.services.set_property import ACTIVE, find_property, set_property, unset_property
 
-app = typer.Typer(help="Properties, which switch EST on: rows of the table api_properties.", no_args_is_help=True)
+app = typer.Typer(
+    help="Properties, which switch EST on: rows of the table api_properties.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as est.ca.server.user.profile.")]
 _COLUMNS = ("property_key", "property_value", "status")

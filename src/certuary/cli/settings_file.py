@@ -19,8 +19,14 @@ def save_settings(home: Path, given: Mapping[str, object]) -> None:
     wanted = {key: value for key, value in given.items() if value is not None}
     for key, value in wanted.items():
         if key in known and known[key] != value:
-            raise ConfigError(f"{path} sets {key!r} to another value; change it there, or leave out the option")
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in wanted.items() if key not in known]
+            raise ConfigError(
+                f"{path} sets {key!r} to another value; change it there, or leave out the option"
+            )
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in wanted.items()
+        if key not in known
+    ]
     if lines:
         # Before what is there, which may end within a table of its own.
         write_file(path, ("\n".join(lines) + "\n" + text).encode())

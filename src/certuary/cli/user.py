@@ -22,7 +22,7 @@ from certuary.services.manage_user import (
     set_user_password,
 )
 
-app = typer.Typer(help="Users: people with a role.", no_args_is_help=True)
+app = typer.Typer(help="Users: people with a role.", no_args_is_help=True, add_completion=False)
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 PasswordFile = Annotated[

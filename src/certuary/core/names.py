@@ -60,6 +60,19 @@ def subject_key(name: x509.Name) -> str:
     )
 
 
+def subject_search_key(text: str) -> str:
+    """The beginning of a subject as people type it, folded like `subject_key`: both "dev-1" and "CN=Dev-1"."""
+    if "=" not in text:
+        return "cn=" + _folded(text)
+    parts = re.split(r"(?<!\\)([,+])", text)
+    return "".join(part if part in ",+" else _folded_pair(part) for part in parts)
+
+
+def _folded_pair(typed: str) -> str:
+    attribute, equals, value = typed.partition("=")
+    return attribute.strip().lower() + equals + fold(value)
+
+
 def fold(value: str) -> str:
     """caseIgnoreMatch (RFC 5280 section 7.1, RFC 4518): compatibility forms, case and blanks are levelled."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold()).split())

@@ -30,9 +30,7 @@ def authenticate_user(name: str, password: str, passwords: Passwords, deps: Chan
 def actor_of(user: Record) -> Actor:
     group_ids = user.values["group_ids"]
     assert isinstance(group_ids, list | tuple)
-    return Actor(
-        name=str(user.values["name"]), role=str(user.values["role"]), group_ids=frozenset(group_ids)
-    )
+    return Actor(name=str(user.values["name"]), role=str(user.values["role"]), group_ids=frozenset(group_ids))
 
 
 def _refuse(name: str, reason: str, deps: ChangeDeps) -> NoReturn:

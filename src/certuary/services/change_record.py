@@ -15,8 +15,17 @@ from datetime import datetime
 from typing import Final
 
 from certuary.errors import NotFound, Refused
-from certuary.services.entitlement import Actor, Values, check_may_change
-from certuary.services.ports import AuditRow, Clock, Record, RecordKind, RecordStore, RecordTransaction
+from certuary.services.entitlement import Actor, Values, check_may_change, check_may_revoke
+from certuary.services.ports import (
+    AuditRow,
+    CertificateRow,
+    Clock,
+    Record,
+    RecordKind,
+    RecordStore,
+    RecordTransaction,
+)
+from certuary.services.revoke import Revocation, revoke_within
 
 _NAME_COLUMN: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
 _SECRET_COLUMNS: Final = frozenset({"password_hash"})
@@ -93,6 +102,28 @@ class RecordChanges:
         self._transaction.retire(record.kind, record.id)
         self._audit(f"{record.kind}.removed", before, before.values, {})
 
+    def revoke(self, certificate: CertificateRow, reason: str) -> CertificateRow:
+        """`AlreadyRevoked` when it is; the next CRL carries it within seconds."""
+        check_may_revoke(self._actor, self._group_of(certificate))
+        revocation = Revocation(
+            authority_id=certificate.authority_id,
+            serial=certificate.serial,
+            reason=reason,
+            actor_kind=self._actor.kind,
+            actor=self._actor.name,
+            request_id=self._deps.request_id,
+            address=self._deps.address,
+        )
+        return revoke_within(self._transaction, revocation, self._deps.clock)
+
+    def _group_of(self, certificate: CertificateRow) -> int | None:
+        """A certificate belongs to its application's group, also after the application was removed."""
+        if certificate.application_id is None:
+            return None
+        application = self._deps.records.find_ever("application", certificate.application_id)
+        group_id = None if application is None else application.values["group_id"]
+        return group_id if isinstance(group_id, int) else None
+
     def _current(self, record: Record) -> Record:
         current = self._transaction.find(record.kind, id=record.id)
         if current is None:
@@ -110,7 +141,9 @@ class RecordChanges:
 
     def _audit(self, kind: str, record: Record, before: Values, after: Values) -> None:
         changed = [
-            key for key in {**before, **after} if key not in before or key not in after or before[key] != after[key]
+            key
+            for key in {**before, **after}
+            if key not in before or key not in after or before[key] != after[key]
         ]
         detail: dict[str, object] = {}
         if before:

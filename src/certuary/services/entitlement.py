@@ -62,7 +62,9 @@ def check_may_revoke(actor: Actor, group_id: int | None) -> None:
     if actor.role == CA_ADMINISTRATOR:
         return
     if actor.role != OFFICER:
-        raise NotPermitted(f"the role {actor.role} of {actor.name} does not revoke certificates; an officer does")
+        raise NotPermitted(
+            f"the role {actor.role} of {actor.name} does not revoke certificates; an officer does"
+        )
     if group_id not in actor.group_ids:
         raise NotPermitted(f"the certificate does not belong to a group of {actor.name}")
 

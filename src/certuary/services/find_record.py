@@ -26,7 +26,7 @@ def find_group(records: RecordStore, code_name_or_id: str) -> Record:
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """"; did you mean 'x'?", or nothing when nothing is near."""
+    """ "; did you mean 'x'?", or nothing when nothing is near."""
     matches = difflib.get_close_matches(text, list(known), n=1)
     return f"; did you mean {matches[0]!r}?" if matches else ""
 

@@ -108,7 +108,9 @@ def initialise(new: NewHome, deps: InitialiseDeps) -> None:
 def check_new_home(new: NewHome) -> None:
     """`InvalidValue` or `ConfigError` for what was given: said before anything is made."""
     if new.key_type not in KEY_TYPES:
-        raise InvalidValue(f"a key type is one of {', '.join(KEY_TYPES)}, not {new.key_type!r}", rule="key-type")
+        raise InvalidValue(
+            f"a key type is one of {', '.join(KEY_TYPES)}, not {new.key_type!r}", rule="key-type"
+        )
     checked_organization(new.organization)
     checked_name(new.admin_name, "a user")
     listener_names(new.hostnames)
@@ -153,9 +155,7 @@ def _pepper(keys: KeyStore) -> bytes:
 
 def _create_authorities(new: NewHome, deps: InitialiseDeps) -> tuple[NewAuthority, NewAuthority]:
     now = deps.changes.clock.now()
-    root = create_root(
-        deps.keys, organization=new.organization, key_type=new.key_type, now=now, resume=True
-    )
+    root = create_root(deps.keys, organization=new.organization, key_type=new.key_type, now=now, resume=True)
     issuing = create_issuing(
         deps.keys,
         root=root,

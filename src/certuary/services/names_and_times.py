@@ -29,7 +29,12 @@ def checked_name(text: str, what: str) -> str:
 
 def checked_username(text: str) -> str:
     """RFC 7617 section 2: a user-id holds no colon; neither part holds a control character."""
-    if not 0 < len(text) <= _LONGEST_USERNAME or ":" in text or not text.isprintable() or text != text.strip():
+    if (
+        not 0 < len(text) <= _LONGEST_USERNAME
+        or ":" in text
+        or not text.isprintable()
+        or text != text.strip()
+    ):
         raise InvalidValue(
             f"{text!r} cannot be a username: up to {_LONGEST_USERNAME} printable characters, no colon",
             rule="username",

@@ -188,6 +188,10 @@ class RecordStore(Protocol):
 
     def find(self, kind: RecordKind, **match: object) -> Record | None: ...
 
+    def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
+        """By number, also when it is retired: what certificates and events point at."""
+        ...
+
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         """Sorted by name (properties by key)."""
         ...

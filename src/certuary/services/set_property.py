@@ -78,7 +78,8 @@ def _checked_value(key: str, value: str) -> str:
         )
     if key == CACERTS_AUTHENTICATION_PROPERTY and value not in CACERTS_AUTHENTICATION_VALUES:
         raise InvalidValue(
-            f"{key} is one of {', '.join(CACERTS_AUTHENTICATION_VALUES)}, not {value!r}", rule="property-value"
+            f"{key} is one of {', '.join(CACERTS_AUTHENTICATION_VALUES)}, not {value!r}",
+            rule="property-value",
         )
     return value
 

@@ -32,6 +32,10 @@ class DjangoRecordStore:
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return read(lambda: _find(kind, match))
 
+    def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
+        retired: dict[str, object] = {"id": record_id, "removed_at__isnull": False}
+        return self.find(kind, id=record_id) or read(lambda: _find(kind, retired))
+
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(read(lambda: record_rows.select(kind)))
 
