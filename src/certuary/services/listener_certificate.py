@@ -94,8 +94,10 @@ def renewal_reason(
     wanted = {_comparable(name) for name in listener_names(hostnames)}
     if wanted != _names_in(certificate):
         return "the host names changed"
+    # Towards its end the issuer cannot give more than it has: another certificate would gain nothing.
+    could_last_longer = certificate.not_valid_after_utc < issuer.not_valid_after_utc
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    if certificate.not_valid_after_utc - now < lifetime / 3:
+    if could_last_longer and certificate.not_valid_after_utc - now < lifetime / 3:
         return "less than a third of its lifetime is left"
     if now < certificate.not_valid_before_utc:
         return "it is not valid yet"
@@ -109,7 +111,12 @@ def issue_listener_certificate(
     now: datetime,
     random_octets: Callable[[int], bytes] = os.urandom,
 ) -> tuple[ListenerIdentity, CertificateRow]:
-    """A fresh key and its certificate, and the row that the database keeps of it."""
+    """A fresh key and its certificate, and the row that the database keeps of it.
+
+    `ConfigError` for a host name that is none, and when the issuer has expired.
+    """
+    if issuer.certificate.not_valid_after_utc <= now:
+        raise ConfigError(f"authority {issuer.name!r} has expired and issues nothing more", rule="expired")
     key = KEY_TYPES[KEY_TYPE].generate()
     plan = tls_listener_plan(
         key.public_key(),
@@ -214,10 +221,11 @@ def _checked_hostname(hostname: str) -> str:
 
 
 def _is_dns_name(name: str) -> bool:
+    """RFC 5280 section 4.2.1.6: letters, digits and hyphens; no wildcard, which a listener has no need of."""
     labels = name.split(".")
     return len(name) <= 253 and all(
         0 < len(label) <= 63
-        and label.replace("-", "").replace("_", "").isalnum()
+        and label.replace("-", "").isalnum()
         and not label.startswith("-")
         and not label.endswith("-")
         for label in labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,9 +234,8 @@ def test_the_store_opens_after_a_crash_at_any_moment_and_the_command_can_be_repe
         directory, target = home / "keys", home / "safe" / "passphrase"
         keys = create_key_store(directory, environ={}, cost=ScryptCost(n=1024))
         keys.store().put_secret("pepper", b"salt and pepper")
-        crashed = _crash_at(
-            crashes + 1, before=before, action=lambda d=directory, t=target: move_to_file(d, t, environ={})
-        )
+        move = partial(move_to_file, directory, target, environ={})
+        crashed = _crash_at(crashes + 1, before=before, action=move)
         assert _secret(directory) == b"salt and pepper"
         if not crashed:
             break
