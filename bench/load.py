@@ -2,8 +2,8 @@
 
 Each stream sends prepared requests: over a new connection with a full handshake for each (the default), over
 a new one that resumes the stream's last session, or over connections that stay open. A stream either keeps a
-fixed number of connections busy, or starts requests at a fixed rate; then the time of an answer counts from the
-moment the request was due, so that a stalled server cannot hide behind a generator that waits for it.
+fixed number of connections busy, or starts requests at a fixed rate; then the time of an answer counts from
+when the request was due, so that a stalled server cannot hide behind a generator that waits for it.
 
 Every answer is checked: its status, and for an enrolment that its certificate carries the key of the CSR. The
 server's certificate is verified once by the caller (`verified_connection`), not on each connection.
@@ -31,7 +31,7 @@ _ANSWER_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request ready to be sent and what its answer must be.
+    """A request ready to be sent and what its answer must be; `status` None takes any.
 
     With `key_der` (a SubjectPublicKeyInfo) the answer must hold a certificate for that key. `source` is the
     address that the connection comes from, None for whatever the system picks; `context` replaces the
@@ -39,7 +39,7 @@ class Exchange:
     """
 
     request: bytes
-    status: int = 200
+    status: int | None = 200
     key_der: bytes | None = None
     source: str | None = None
     context: ssl.SSLContext | None = None
@@ -66,6 +66,8 @@ class Outcome:
     handshakes: int = 0
     resumed: int = 0
     seconds: float = 0.0
+    last_body: bytes = b""
+    """The DER of the last certificate answer."""
 
     @property
     def answered(self) -> int:
@@ -334,7 +336,7 @@ class _Loop:
 
     def _finish(self, connection: _Connection) -> None:
         lane, now = connection.lane, time.perf_counter()
-        problem = _problem(connection.answer, connection.exchange)
+        problem = self._check(connection)
         lane.outcome.statuses[_status(connection.answer)] += 1
         if problem is None:
             lane.outcome.times.append(now - connection.started)
@@ -347,6 +349,23 @@ class _Loop:
         if lane.stream.connections == "resumed":
             lane.session = connection.tls.session
         self._close(connection)
+
+    def _check(self, connection: _Connection) -> str | None:
+        answer, exchange = connection.answer, connection.exchange
+        if exchange.status not in (None, _status(answer)):
+            return _status_problem(answer)
+        if exchange.key_der is None:
+            return None
+        try:
+            der = binascii.a2b_base64(answer[answer.index(b"\r\n\r\n") + 4 :])
+        except binascii.Error:
+            return "the body is not base64"
+        if _SIGNED_DATA not in der[:20]:
+            return "the body is not PKCS#7"
+        if exchange.key_der not in der:
+            return "the certificate has another key"
+        connection.lane.outcome.last_body = der
+        return None
 
     def _keep(self, connection: _Connection, now: float) -> None:
         lane = connection.lane
@@ -403,18 +422,6 @@ def _status(answer: bytes) -> int:
     return int(answer[9:12])
 
 
-def _problem(answer: bytes, exchange: Exchange) -> str | None:
-    if _status(answer) != exchange.status:
-        head, _, body = answer.partition(b"\r\n\r\n")
-        return f"{head[9:40].decode(errors='replace').splitlines()[0]}: {body[:120].decode(errors='replace')}"
-    if exchange.key_der is None:
-        return None
-    try:
-        der = binascii.a2b_base64(answer[answer.index(b"\r\n\r\n") + 4 :])
-    except binascii.Error:
-        return "the body is not base64"
-    if _SIGNED_DATA not in der[:20]:
-        return "the body is not PKCS#7"
-    if exchange.key_der not in der:
-        return "the certificate has another key"
-    return None
+def _status_problem(answer: bytes) -> str:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return f"{head[9:40].decode(errors='replace').splitlines()[0]}: {body[:120].decode(errors='replace')}"

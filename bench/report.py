@@ -25,7 +25,7 @@ class Measurement:
     """
 
     name: str
-    cpu: float | None
+    cpu: float | None = None
     database_cpu: float | None = None
     rate: float | None = None
     p50: float | None = None
@@ -91,10 +91,10 @@ Written by `{command}` on {began:%Y-%m-%d}, in {minutes:.0f} minutes; nothing he
 
 ## Measurements
 
-One EST worker pinned to one core; the load generator, PostgreSQL and every other process on another core. A
-"fresh" request makes a new connection with a full TLS 1.3 handshake; each enrolment has a key of its own, and
-its answer is decoded and compared with that key. CPU is user and system time from `/proc`, per answered request.
-The load generator keeps eight connections busy, except where a rate is named.
+One EST worker pinned to one core; the load generator, PostgreSQL and every other process on another core.
+A "fresh" request makes a new connection with a full TLS 1.3 handshake; each enrolment has a key of its own,
+and its answer is decoded and compared with that key. CPU is user and system time from `/proc`, per answered
+request. The load generator keeps eight connections busy, except where a rate is named.
 
 {table(results)}
 {"" if not notes else chr(10) + notes + chr(10)}"""

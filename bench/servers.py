@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.postgres import PostgresServer
-from tests.running_server import RunningServer, running_server
-
 from bench import machine
 from bench.load import Exchange, Outcome, Stream, run, verified_connection
 from bench.material import Prepared, basic, encode_enrolment
 from bench.report import Measurement
+from tests.postgres import PostgresServer
+from tests.running_server import RunningServer, running_server
 
 ENROL = "/.well-known/est/simpleenroll"
 REENROL = "/.well-known/est/simplereenroll"
