@@ -124,7 +124,7 @@ def _entry(revoked: Revoked) -> bytes:
 def _time(moment: datetime) -> bytes:
     """UTCTime through 2049, GeneralizedTime from 2050 (section 5.1.2.4)."""
     text = moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode()
-    return der.tlv(der.UTC_TIME, text[2:]) if moment.year < 2050 else der.tlv(der.GENERALIZED_TIME, text)
+    return der.tlv(der.UTC_TIME, text[2:]) if text < b"2050" else der.tlv(der.GENERALIZED_TIME, text)
 
 
 _ECDSA_OF_HASH = {"sha256": oids.ECDSA_WITH_SHA256, "sha384": oids.ECDSA_WITH_SHA384}

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from tests.vectors.reader import load, load_all
 
 from certuary.core import der, oids
 from certuary.core.cms import certs_only, parse_certs_only
 from certuary.errors import MalformedBody
+from tests.vectors.reader import load, load_all
 
 CERTIFICATES = parse_certs_only(load("rfc7030-a1-cacerts").der)
 

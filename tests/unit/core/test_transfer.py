@@ -3,10 +3,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-from tests.request_maker import usual_request
 
 from certuary.core.transfer import decode_body, encode_body
 from certuary.errors import MalformedBody
+from tests.request_maker import usual_request
 
 DER = usual_request()
 TEXT = base64.b64encode(DER)
