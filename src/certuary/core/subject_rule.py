@@ -228,7 +228,9 @@ def _add_to_template(template: dict[x509.ObjectIdentifier, list[ValuePattern]], 
 def _fold_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
     """Fold around the stars: a blank beside a star is part of the value, one at either end is not."""
     mark = "\x00"
-    return tuple(fold(mark.join(parts)).split(mark))
+    first, *inner = fold(mark.join(parts)).split(mark)
+    # Two stars side by side say no more than one.
+    return (first, *(part for part in inner[:-1] if part), *inner[-1:])
 
 
 def _item(kind: str, item: str) -> str:
