@@ -228,6 +228,7 @@ def _signer_of(keys: KeyStore) -> Callable[[Record], SigningKey | None]:
 
 
 if __name__ == "__main__":
+    configure_logs("info", process=ROLE)
     try:
         main(int(sys.argv[1]))
     except (CertuaryError, IndexError) as problem:

@@ -30,7 +30,6 @@ class CrlFacts:
     this_update: datetime | None
     next_update: datetime | None
     lifetime_seconds: int
-    entries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +193,6 @@ def _crl_detail(crl: CrlFacts, now: datetime) -> dict[str, object]:
         "this_update": _time(crl.this_update),
         "next_update": _time(crl.next_update),
         "age_seconds": age,
-        "entries": crl.entries,
     }
 
 

@@ -102,7 +102,8 @@ def _process_metrics(facts: NodeFacts) -> Iterator[Metric]:
     for process, report in _named(facts.reports):
         alive.add_metric([process], float(report.age_seconds(facts.steady_now) <= STALE_SECONDS))
         started.add_metric([process], report.started_at)
-        revision.add_metric([process], report.revision)
+        if report.revision:  # the status process works with none
+            revision.add_metric([process], report.revision)
     yield from (alive, started, revision)
 
 

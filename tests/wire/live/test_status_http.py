@@ -1,0 +1,135 @@
+"""The status listener over real sockets: bounds and deadlines, with a small application behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
+
+import pytest
+
+from certuary.server import status_http
+from certuary.server.status_http import MAX_REQUEST_OCTETS, StatusServer
+
+BODY = b"x" * 4_000_000
+
+
+async def _application(
+    scope: MutableMapping[str, Any],
+    receive: object,
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    body = BODY if scope["path"] == "/large" else b"ok"
+    headers = [(b"Content-Length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(status_http, "REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr(status_http, "DOWNLOAD_SECONDS", 1.5)
+    monkeypatch.setattr(status_http, "MAX_CONNECTIONS", 4)
+    listening = socket.create_server(("127.0.0.1", 0))
+    number: int = listening.getsockname()[1]
+    server = StatusServer(_application)
+    thread = threading.Thread(target=lambda: asyncio.run(server.run_on(listening)))
+    thread.start()
+    yield number
+    server.stop()
+    thread.join()
+
+
+def _connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def _answer(connection: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"ok"):
+        received += connection.recv(4096)
+    return received
+
+
+def _send_slowly(connection: socket.socket, pieces: list[bytes], pause_seconds: float) -> None:
+    for piece in pieces:
+        connection.sendall(piece)
+        threading.Event().wait(pause_seconds)
+
+
+def _closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_request_is_answered_and_the_connection_kept(port: int) -> None:
+    with _connect(port) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert _answer(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_that_says_nothing_is_closed_at_the_deadline(port: int) -> None:
+    with _connect(port) as connection:
+        assert _closed(connection)
+
+
+def test_a_head_that_drips_is_cut_at_the_deadline(port: int) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        with pytest.raises(OSError):
+            _send_slowly(connection, [b"a"] * 40, 0.05)
+
+
+def test_an_endless_head_is_cut(port: int) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        with pytest.raises(OSError):
+            _send_slowly(connection, [b"X: " + b"a" * (MAX_REQUEST_OCTETS // 10) + b"\r\n"] * 40, 0.005)
+
+
+def test_a_slow_download_outlives_the_request_deadline(port: int) -> None:
+    with _connect(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        threading.Event().wait(0.9)
+        received = 0
+        while received < len(BODY):
+            read = connection.recv(1 << 20)
+            assert read
+            received += len(read)
+
+
+def test_a_download_nobody_reads_is_cut(port: int) -> None:
+    with _connect(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        threading.Event().wait(3)
+        received = 0
+        try:
+            while read := connection.recv(1 << 20):
+                received += len(read)
+        except ConnectionResetError:
+            pass
+        assert received < len(BODY)
+
+
+def test_connections_beyond_the_cap_are_closed_at_once_and_the_others_served(port: int) -> None:
+    held = [_connect(port) for _ in range(4)]
+    threading.Event().wait(0.1)
+    with _connect(port) as one_too_many:
+        assert _closed(one_too_many)
+    held[0].sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert _answer(held[0]).startswith(b"HTTP/1.1 200")
+    for connection in held:
+        connection.close()
+
+
+def test_garbage_is_answered_with_400(port: int) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400")
