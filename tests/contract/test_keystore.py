@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from certuary.core.certificate import KEY_TYPES, SigningKey
 from certuary.errors import AlreadyExists, ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.envelope import ScryptCost
-from certuary.keystore.file import ROLES, FileKeyStore
+from certuary.keystore.file import FileKeyStore
+from certuary.keystore.keys import ROLES
 from certuary.keystore.memory import MemoryKeyStore
 from certuary.keystore.passphrase import PassphraseSource
 from certuary.services.ports import KeyStore

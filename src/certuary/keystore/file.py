@@ -10,23 +10,34 @@ Files are 0600 in a directory of 0700; laxer ones are refused with the command t
 
 from __future__ import annotations
 
-import base64
-import fcntl
-import json
 import os
-import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from certuary.core.certificate import KEY_TYPES, SigningKey
+from certuary.core.certificate import SigningKey
 from certuary.errors import AlreadyExists, ConfigError, KeyStoreDown, NotFound
 from certuary.keystore import envelope
+from certuary.keystore.directory import (
+    KEY_SUFFIX,
+    is_there,
+    key_files,
+    locked,
+    make_directory,
+    read_private,
+    write_private,
+)
+from certuary.keystore.index import INDEX_NAME, Index
+from certuary.keystore.keys import (
+    ROLES,
+    SECRET_ROLE,
+    check_key_role,
+    check_role,
+    checked_name,
+    generate,
+    key_from_der,
+    key_to_der,
+)
 from certuary.keystore.passphrase import (
     PassphraseSource,
     beside_the_keys,
@@ -37,19 +48,6 @@ from certuary.keystore.passphrase import (
     read_passphrase,
     refuse_lax_permissions,
 )
-from certuary.services.durable_file import TEMPORARY_SUFFIX, replace_durably
-
-KEY_ROLES = ("root", "issuing", "tls")
-SECRET_ROLE = "secret"  # noqa: S105 (a role's name)
-ROLES = (*KEY_ROLES, SECRET_ROLE)
-
-INDEX_NAME = "keystore.json"
-KEY_SUFFIX = ".key"
-
-_VERSION = 1
-_ASSOCIATED = b"certuary keystore 1"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_LARGEST_FILE = 65536
 
 
 class FileKeyStore:
@@ -74,12 +72,12 @@ class FileKeyStore:
         cost: envelope.ScryptCost | None = None,
     ) -> UnlockedKeys:
         """Make an empty store. `AlreadyExists` when there is one."""
-        _make_directory(directory)
+        make_directory(directory)
         master_key = os.urandom(envelope.MASTER_KEY_OCTETS)
-        index = _Index.wrap(master_key, passphrase, source, cost or envelope.ScryptCost())
-        with _locked(directory):
+        index = Index.wrap(master_key, passphrase, source, cost or envelope.ScryptCost())
+        with locked(directory):
             _refuse_used_directory(directory)
-            _write(directory / INDEX_NAME, index.to_bytes())
+            write_private(directory / INDEX_NAME, index.to_bytes())
         return UnlockedKeys(directory=directory, source=source, master_key=master_key)
 
     @classmethod
@@ -92,7 +90,7 @@ class FileKeyStore:
     @classmethod
     def unlock_with(cls, directory: Path, passphrase: bytes, source: PassphraseSource) -> UnlockedKeys:
         """Open with a passphrase at hand; `source` is named when it is the wrong one."""
-        master_key = _Index.read(directory).unwrap(passphrase, source, directory)
+        master_key = Index.read(directory).unwrap(passphrase, source, directory)
         return UnlockedKeys(directory=directory, source=source, master_key=master_key)
 
     @property
@@ -127,8 +125,8 @@ class FileKeyStore:
         return envelope.unseal(sealed, self._role_key(role), name=_sealed_name(name), role=role)
 
     def names(self) -> tuple[tuple[str, str], ...]:
-        _check_directory(self._directory)
-        names = sorted(path.name.removesuffix(KEY_SUFFIX) for path in _key_files(self._directory))
+        refuse_lax_permissions(self._directory)
+        names = sorted(path.name.removesuffix(KEY_SUFFIX) for path in key_files(self._directory))
         return tuple((name, envelope.role_of(self._read(name), name=name)) for name in names)
 
     def _role_key(self, role: str) -> bytes:
@@ -142,22 +140,22 @@ class FileKeyStore:
     def _add(self, name: str, value: bytes, *, role: str, role_key: bytes) -> None:
         path = self._path(name)
         sealed = envelope.seal(value, role_key, name=name, role=role)
-        _check_directory(self._directory)
-        with _locked(self._directory):
-            if path.exists():
+        refuse_lax_permissions(self._directory)
+        with locked(self._directory):
+            if is_there(path):
                 raise AlreadyExists(f"the key store has a {name!r} already")
-            _write(path, sealed)
+            write_private(path, sealed)
 
     def _open(self, name: str, *, role: str) -> bytes:
         role_key = self._role_key(role)
-        _check_directory(self._directory)
+        refuse_lax_permissions(self._directory)
         return envelope.unseal(self._read(name), role_key, name=name, role=role)
 
     def _read(self, name: str) -> bytes:
         path = self._path(name)
-        if not path.exists():
+        if not is_there(path):
             raise NotFound(f"the key store has no {name!r}")
-        return _read_private(path)
+        return read_private(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +184,10 @@ class UnlockedKeys:
         self, passphrase: bytes, source: PassphraseSource, *, cost: envelope.ScryptCost | None = None
     ) -> None:
         """Wrap the master key anew and record the new source, by one rename. No key file is touched."""
-        with _locked(self.directory):
-            cost = cost or _Index.read(self.directory).cost
-            index = _Index.wrap(self.master_key, passphrase, source, cost)
-            _write(self.directory / INDEX_NAME, index.to_bytes())
+        with locked(self.directory):
+            cost = cost or Index.read(self.directory).cost
+            index = Index.wrap(self.master_key, passphrase, source, cost)
+            write_private(self.directory / INDEX_NAME, index.to_bytes())
 
 
 def create_key_store(
@@ -211,15 +209,15 @@ def create_key_store(
         return FileKeyStore.create(directory, passphrase, source, cost=cost)
     source = beside_the_keys()
     passphrase = generate_passphrase()
-    _make_directory(directory)
-    with _locked(directory):
+    make_directory(directory)
+    with locked(directory):
         _refuse_used_directory(directory)  # before the passphrase of a store that is there is overwritten
-        _write(source.path(directory), passphrase + b"\n")
+        write_private(source.path(directory), passphrase + b"\n")
     return FileKeyStore.create(directory, passphrase, source, cost=cost)
 
 
 def recorded_source(directory: Path) -> PassphraseSource:
-    return _Index.read(directory).source
+    return Index.read(directory).source
 
 
 def passphrase_is_beside_keys(directory: Path) -> bool:
@@ -227,202 +225,17 @@ def passphrase_is_beside_keys(directory: Path) -> bool:
     return is_beside_keys(recorded_source(directory), directory)
 
 
-def checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot name a key: up to 64 lower-case letters, digits, '.', '_' and '-'",
-            rule="key-name",
-        )
-    return name
-
-
-def generate(key_type: str) -> SigningKey:
-    if key_type not in KEY_TYPES:
-        raise ConfigError(
-            f"there is no key type {key_type!r}; types are {', '.join(KEY_TYPES)}", rule="key-type"
-        )
-    return KEY_TYPES[key_type].generate()
-
-
-def key_to_der(key: SigningKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def key_from_der(der: bytes, name: str) -> SigningKey:
-    # The bytes were authenticated when they were opened, so RSA's slow consistency check would prove nothing
-    # new.
-    key = serialization.load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(key, SigningKey):
-        raise KeyStoreDown(f"{name!r} holds a kind of key that cannot sign", rule=envelope.DAMAGED)
-    return key
-
-
-def check_role(role: str) -> str:
-    if role not in ROLES:
-        raise ConfigError(f"there is no key role {role!r}; roles are {', '.join(ROLES)}", rule="key-role")
-    return role
-
-
-def check_key_role(role: str) -> str:
-    if role not in KEY_ROLES:
-        raise ConfigError(f"a key's role is one of {', '.join(KEY_ROLES)}, not {role!r}", rule="key-role")
-    return role
-
-
 def _sealed_name(name: str) -> str:
     """Apart from the names of stored keys, so that a sealed value copied to a key's file does not open."""
     return "sealed/" + checked_name(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Index:
-    """`keystore.json`."""
-
-    cost: envelope.ScryptCost
-    salt: bytes
-    nonce: bytes
-    wrapped_master_key: bytes
-    source: PassphraseSource
-
-    @classmethod
-    def wrap(
-        cls, master_key: bytes, passphrase: bytes, source: PassphraseSource, cost: envelope.ScryptCost
-    ) -> _Index:
-        salt, nonce = os.urandom(envelope.SALT_OCTETS), os.urandom(12)
-        wrapping_key = envelope.derive_wrapping_key(passphrase, salt, cost)
-        wrapped = AESGCM(wrapping_key).encrypt(nonce, master_key, _ASSOCIATED)
-        return cls(cost=cost, salt=salt, nonce=nonce, wrapped_master_key=wrapped, source=source)
-
-    def unwrap(self, passphrase: bytes, source: PassphraseSource, directory: Path) -> bytes:
-        wrapping_key = envelope.derive_wrapping_key(passphrase, self.salt, self.cost)
-        try:
-            return AESGCM(wrapping_key).decrypt(self.nonce, self.wrapped_master_key, _ASSOCIATED)
-        except InvalidTag:
-            raise ConfigError(
-                f"the passphrase from {source} does not open {directory / INDEX_NAME}: "
-                "it is another store's, or the file is damaged",
-                rule="passphrase",
-            ) from None
-
-    @classmethod
-    def read(cls, directory: Path) -> _Index:
-        path = directory / INDEX_NAME
-        if not path.exists():
-            raise ConfigError(
-                f"there is no key store in {directory}; certuary init makes one", rule="no-key-store"
-            )
-        _check_directory(directory)
-        try:
-            return cls._from_json(json.loads(_read_private(path)))
-        except (ValueError, KeyError, TypeError):
-            raise KeyStoreDown(
-                f"{path} is damaged; restore it from a backup", rule=envelope.DAMAGED
-            ) from None
-
-    @classmethod
-    def _from_json(cls, value: dict[str, object]) -> _Index:
-        if value["version"] != _VERSION:
-            raise KeyStoreDown(
-                f"keystore.json has form {value['version']}, and this release reads form {_VERSION}",
-                rule=envelope.DAMAGED,
-            )
-        scrypt = value["scrypt"]
-        if not isinstance(scrypt, dict):
-            raise TypeError
-        cost = envelope.ScryptCost(n=int(scrypt["n"]), r=int(scrypt["r"]), p=int(scrypt["p"]))
-        return cls(
-            cost=cost,
-            salt=_octets(scrypt["salt"]),
-            nonce=_octets(value["nonce"]),
-            wrapped_master_key=_octets(value["wrapped_master_key"]),
-            source=PassphraseSource.from_json(value["passphrase"]),
-        )
-
-    def to_bytes(self) -> bytes:
-        scrypt = {"n": self.cost.n, "r": self.cost.r, "p": self.cost.p, "salt": _text(self.salt)}
-        value = {
-            "version": _VERSION,
-            "scrypt": scrypt,
-            "nonce": _text(self.nonce),
-            "wrapped_master_key": _text(self.wrapped_master_key),
-            "passphrase": self.source.to_json(),
-        }
-        return json.dumps(value, indent=2).encode() + b"\n"
-
-
-def _octets(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise TypeError
-    return base64.b64decode(value, validate=True)
-
-
-def _text(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as problem:
-        raise KeyStoreDown(f"{directory} cannot be made: {problem.strerror}") from problem
-    refuse_lax_permissions(directory)
-
-
-def _check_directory(directory: Path) -> None:
-    refuse_lax_permissions(directory)
-
-
 def _refuse_used_directory(directory: Path) -> None:
-    if (directory / INDEX_NAME).exists():
+    if is_there(directory / INDEX_NAME):
         raise AlreadyExists(f"there is a key store in {directory} already")
-    if any(_key_files(directory)):
+    if any(key_files(directory)):
         raise ConfigError(
             f"{directory} holds keys but no {INDEX_NAME}, without which they do not open; "
             "restore it from a backup",
             rule="no-key-store",
         )
-
-
-def _key_files(directory: Path) -> list[Path]:
-    try:
-        return [
-            path
-            for path in directory.iterdir()
-            if path.name.endswith(KEY_SUFFIX) and _NAME.fullmatch(path.name.removesuffix(KEY_SUFFIX))
-        ]
-    except OSError as problem:
-        raise KeyStoreDown(f"{directory} cannot be read: {problem.strerror}") from problem
-
-
-def _read_private(path: Path) -> bytes:
-    refuse_lax_permissions(path)
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_FILE)
-    except OSError as problem:
-        raise KeyStoreDown(f"{path} cannot be read: {problem.strerror}") from problem
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        replace_durably(path, content)
-    except OSError as problem:
-        raise KeyStoreDown(f"{path} cannot be written: {problem.strerror}") from problem
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """One writer at a time, across processes; what an earlier one left half-written is swept away."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as problem:
-        raise KeyStoreDown(f"{directory} cannot be opened: {problem.strerror}") from problem
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for leftover in directory.glob(f".*{TEMPORARY_SUFFIX}"):
-            leftover.unlink(missing_ok=True)
-        yield
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from certuary.core.certificate import SigningKey
 from certuary.errors import AlreadyExists, KeyStoreDown, NotFound
 from certuary.keystore import envelope
-from certuary.keystore.file import (
+from certuary.keystore.keys import (
     ROLES,
     SECRET_ROLE,
     check_key_role,

@@ -16,10 +16,10 @@ from certuary.keystore.file import (
     FileKeyStore,
     UnlockedKeys,
     create_key_store,
-    key_from_der,
     passphrase_is_beside_keys,
     recorded_source,
 )
+from certuary.keystore.keys import key_from_der
 
 FAST = ScryptCost(n=1024)
 
@@ -320,6 +320,14 @@ def test_a_directory_that_went_away_is_reported(keys: UnlockedKeys, directory: P
     for call in (store.names, lambda: store.load_secret("pepper"), lambda: store.put_secret("a", b"x")):
         with pytest.raises(CertuaryError, match=r"No such file|has no"):
             call()
+
+
+def test_a_place_that_cannot_be_looked_at_is_a_key_store_that_is_down(tmp_path: Path) -> None:
+    unreachable = tmp_path / ("a" * 300)
+    with pytest.raises(KeyStoreDown, match="cannot be read"):
+        FileKeyStore.unlock(unreachable, {})
+    with pytest.raises(CertuaryError, match="cannot be"):
+        FileKeyStore.from_role_keys(unreachable, {}).names()
 
 
 def test_a_key_file_that_is_a_directory_is_reported(keys: UnlockedKeys, directory: Path) -> None:
