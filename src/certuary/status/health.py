@@ -136,13 +136,17 @@ def _tls_warnings(facts: NodeFacts) -> list[str]:
 
 def _crl_warnings(crl: CrlFacts, now: datetime) -> list[str]:
     if crl.next_update is None:
-        return [f"authority {crl.authority} has published no CRL"]
+        return [f"authority {crl.authority} has published no CRL; {_publish(crl)}"]
     left = crl.next_update - now
     if left <= timedelta(0):
-        return [f"the CRL of {crl.authority} is out of date since {_span(-left)}"]
+        return [f"the CRL of {crl.authority} is out of date since {_span(-left)}; {_publish(crl)}"]
     if left < timedelta(seconds=crl.lifetime_seconds * _CRL_WARNING_SHARE):
-        return [f"the CRL of {crl.authority} runs out in {_span(left)} and has not been renewed"]
+        return [f"the CRL of {crl.authority} runs out in {_span(left)}; {_publish(crl)}"]
     return []
+
+
+def _publish(crl: CrlFacts) -> str:
+    return f"publish one with `certuary ca crl {crl.authority}`"
 
 
 def _authority_warnings(facts: NodeFacts) -> list[str]:
