@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.interop.checks import assert_right_certificate, fails, load, make_device, run
 from tests.running_server import RunningServer
 

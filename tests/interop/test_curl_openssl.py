@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
+
 from tests.interop.checks import Device, assert_right_certificate, fails, load, make_device, run
 from tests.running_server import RunningServer
 

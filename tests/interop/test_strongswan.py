@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.interop.checks import Device, assert_right_certificate, fails, load, run
 from tests.running_server import RunningServer
 
