@@ -219,14 +219,15 @@ def _names_and_extensions(
     try:
         request = x509.load_der_x509_csr(csr_der)
         subject, extensions = request.subject, tuple(request.extensions)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
-        raise MalformedCsr("the names or extensions cannot be read") from problem
     except x509.DuplicateExtension as problem:
         raise MalformedCsr("an extension occurs twice", rule="duplicate-extension") from problem
     except x509.UnsupportedGeneralNameType as problem:
         raise MalformedCsr(
             "an alternative name is of a kind that is not supported", rule="unsupported-name"
         ) from problem
+    except Exception as problem:
+        # Not only ValueError: an unknown TLS feature, for one, ends in a KeyError.
+        raise MalformedCsr("the names or extensions cannot be read") from problem
     alternative_names: tuple[x509.GeneralName, ...] = ()
     others = []
     for extension in extensions:

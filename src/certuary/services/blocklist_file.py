@@ -30,10 +30,14 @@ def load_blocklist(home: Path) -> Blocklist:
 
 
 class BlocklistFile:
-    """A blocklist that follows its file: `current` costs one stat and maps the file anew when it was
-    replaced."""
+    """A blocklist that follows its file: `current` costs one stat, and maps the file anew when it was replaced.
+
+    A file that is damaged at the start is a `ConfigError`; one that is damaged later leaves the last list in
+    force, and `problem` says so.
+    """
 
     def __init__(self, home: Path) -> None:
+        self.problem: str | None = None
         self._home = home
         self._identity = self._look()
         self._blocklist = load_blocklist(home)
@@ -43,8 +47,16 @@ class BlocklistFile:
         if identity != self._identity:
             # Remembered first: an import between the two lines is then seen as newer the next time.
             self._identity = identity
-            self._blocklist = load_blocklist(self._home)
+            self._reload()
         return self._blocklist
+
+    def _reload(self) -> None:
+        try:
+            self._blocklist = load_blocklist(self._home)
+        except ConfigError as damaged:
+            self.problem = str(damaged)
+        else:
+            self.problem = None
 
     def _look(self) -> tuple[int, int, int] | None:
         try:

@@ -175,6 +175,15 @@ REFUSED: dict[str, Callable[[], bytes]] = {
             der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, bytes.fromhex("0603551d25"), b"\x04\x02\x05\x00")),
         )
     ),
+    "a TLS feature that nobody knows": lambda: with_attributes(
+        attribute(
+            oids.EXTENSION_REQUEST,
+            der.tlv(
+                der.SEQUENCE,
+                der.tlv(der.SEQUENCE, bytes.fromhex("06082b06010505070118"), b"\x04\x05\x30\x03\x02\x01\x06"),
+            ),
+        )
+    ),
     "unused bits in the signature": lambda: der.tlv(
         der.SEQUENCE, info(), der.tlv(der.SEQUENCE, oids.ECDSA_WITH_SHA256), b"\x03\x02\x01\x00"
     ),

@@ -81,6 +81,17 @@ def test_a_damaged_file_is_a_configuration_error_that_names_it(tmp_path: Path) -
         load_blocklist(tmp_path)
 
 
+def test_a_list_that_is_damaged_later_leaves_the_last_one_in_force_and_is_reported(tmp_path: Path) -> None:
+    import_blocklist(tmp_path, plain(tmp_path / "a", 1))
+    file = BlocklistFile(tmp_path)
+    replace_blocklist(tmp_path, [b"too short"])
+    assert file.current().contains(digest(1))
+    assert "import the blocklist again" in (file.problem or "")
+    blocklist_path(tmp_path).unlink()
+    assert file.current() is EMPTY
+    assert file.problem is None
+
+
 def test_an_empty_file_is_an_empty_blocklist(tmp_path: Path) -> None:
     assert replace_blocklist(tmp_path, []) == 0
     assert len(load_blocklist(tmp_path)) == 0
