@@ -18,7 +18,8 @@ from certuary.cli.session import system_clock
 from certuary.cli.settings_file import save_settings
 from certuary.errors import AlreadyExists
 from certuary.est.request import make_request_id
-from certuary.keystore.file import INDEX_NAME, FileKeyStore, create_key_store
+from certuary.keystore.file import FileKeyStore, create_key_store
+from certuary.keystore.index import INDEX_NAME
 from certuary.server.config import Settings
 from certuary.server.wiring import open_store
 from certuary.services.change_record import ChangeDeps
@@ -49,14 +50,14 @@ def init(
         list[str] | None, typer.Option("--hostname", help="A name clients reach the server by. Repeatable.")
     ] = None,
     organization: Annotated[
-        str | None, typer.Option("--organization", help="O= of the authorities. [default: Certuary]")
+        str | None, typer.Option("--organization", help="O= of the authorities. (default: Certuary)")
     ] = None,
     key: Annotated[
         str, typer.Option("--key", help="ec-p256, ec-p384, rsa-3072, rsa-4096 or ed25519.")
     ] = "ec-p256",
     database_url: Annotated[
         str | None,
-        typer.Option("--database-url", help="postgresql://USER@HOST/DATABASE. [default: SQLite in the home]"),
+        typer.Option("--database-url", help="postgresql://USER@HOST/DATABASE. (default: SQLite in the home)"),
     ] = None,
     admin: Annotated[
         str, typer.Option("--admin", envvar="CERTUARY_ADMIN", help="The first CA Administrator's name.")

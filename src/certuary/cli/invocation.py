@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 
 from certuary.server.config import Settings, default_home, load_settings
 
-HOME_HELP = "The home. [default: $CERTUARY_HOME, else ~/.local/share/certuary]"
+HOME_HELP = "The home. (default: $CERTUARY_HOME, else ~/.local/share/certuary)"
 JSON_HELP = "Print data as JSON."
 _SHARED_PANEL = "Shared options"
 _ADMIN_PANEL = "Who changes it"

@@ -22,17 +22,17 @@ app = typer.Typer(add_completion=False)
 def serve_command(
     context: typer.Context,
     bind: Annotated[
-        str | None, typer.Option("--bind", help="The address to listen on. [default: 127.0.0.1]")
+        str | None, typer.Option("--bind", help="The address to listen on. (default: 127.0.0.1)")
     ] = None,
     est_port: Annotated[
-        int | None, typer.Option("--est-port", help="EST over HTTPS. [default: 8443]")
+        int | None, typer.Option("--est-port", help="EST over HTTPS. (default: 8443)")
     ] = None,
     status_port: Annotated[
-        int | None, typer.Option("--status-port", help="CRLs and health over HTTP. [default: 8080]")
+        int | None, typer.Option("--status-port", help="CRLs and health over HTTP. (default: 8080)")
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", help="EST workers; more than one takes PostgreSQL. [default: 1]"),
+        typer.Option("--workers", help="EST workers; more than one takes PostgreSQL. (default: 1)"),
     ] = None,
 ) -> None:
     """Serve EST until SIGTERM. An empty home is initialised first."""

@@ -1,0 +1,158 @@
+"""Records in memory: the contract of `services.ports.RecordStore` without a database, for unit tests."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
+
+from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
+from certuary.services.ports import (
+    AuditRow,
+    CertificateRow,
+    CrlRow,
+    Record,
+    RecordKind,
+    RecordTransaction,
+    RevokedEntry,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+_UNIQUE: Mapping[RecordKind, tuple[str, ...]] = {
+    "authority": ("name",),
+    "group": ("code", "name"),
+    "profile": ("name",),
+    "label": ("name",),
+    "application": ("name", "username"),
+    "user": ("name",),
+    "property": ("property_key",),
+}
+
+
+class FixedClock:
+    def __init__(self, now: datetime = NOW) -> None:
+        self.moment = now
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+class MemoryRecords:
+    """Also the transaction: leaving it with an exception puts everything back."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.rows: dict[tuple[RecordKind, int | str], Record] = {}
+        self.retired: dict[tuple[RecordKind, int | str], Record] = {}
+        self.certificates: list[CertificateRow] = []
+        self.audit: list[AuditRow] = []
+        self.fail_at_commit: Exception | None = None
+
+    def transaction(self) -> AbstractContextManager[RecordTransaction]:
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[RecordTransaction]:
+        before = copy.copy(self.__dict__)
+        self.rows, self.retired = dict(self.rows), dict(self.retired)
+        self.certificates, self.audit = list(self.certificates), list(self.audit)
+        try:
+            yield cast(RecordTransaction, self)
+            if self.fail_at_commit is not None:
+                raise self.fail_at_commit
+        except BaseException:
+            self.__dict__.update({**before, "fail_at_commit": None})
+            raise
+
+    def find(self, kind: RecordKind, **match: object) -> Record | None:
+        return next((record for record in self.all(kind) if _matches(record, match)), None)
+
+    def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
+        return self.rows.get((kind, record_id)) or self.retired.get((kind, record_id))
+
+    def all(self, kind: RecordKind) -> tuple[Record, ...]:
+        found = [record for record in self.rows.values() if record.kind == kind]
+        return tuple(sorted(found, key=lambda record: str(record.values[_UNIQUE[kind][-1]])))
+
+    def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
+        self._refuse_taken(kind, values, None)
+        self.revision += 1
+        number = 1 + sum(1 for known, _ in (*self.rows, *self.retired) if known == kind)
+        record_id = str(values["property_key"]) if kind == "property" else number
+        record = Record(kind=kind, id=record_id, revision=self.revision, values=dict(values))
+        self.rows[kind, record_id] = record
+        return record
+
+    def update(self, kind: RecordKind, record_id: int | str, values: Mapping[str, object]) -> Record:
+        if (kind, record_id) not in self.rows:
+            raise NotFound(f"there is no {kind} with number {record_id}")
+        self._refuse_taken(kind, values, record_id)
+        self.revision += 1
+        old = self.rows[kind, record_id]
+        self.rows[kind, record_id] = replace(old, revision=self.revision, values={**old.values, **values})
+        return self.rows[kind, record_id]
+
+    def retire(self, kind: RecordKind, record_id: int | str) -> None:
+        self.revision += 1
+        self.retired[kind, record_id] = self.rows.pop((kind, record_id))
+
+    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
+        self.update("profile", profile_id, {"current_version": number, "toml": toml, "version_id": number})
+        return number
+
+    def revoke_certificate(
+        self, authority_id: int, serial: int, *, at: datetime, reason: str
+    ) -> CertificateRow:
+        for index, row in enumerate(self.certificates):
+            if (row.authority_id, row.serial) == (authority_id, serial):
+                if row.revoked_at is not None:
+                    raise AlreadyRevoked("it is")
+                self.certificates[index] = replace(row, revoked_at=at, revocation_reason=reason)
+                return self.certificates[index]
+        raise NotFound("there is no such certificate")
+
+    def add_certificate(self, row: CertificateRow) -> None:
+        self.certificates.append(row)
+
+    def add_audit(self, row: AuditRow) -> None:
+        self.audit.append(row)
+
+    def _refuse_taken(self, kind: RecordKind, values: Mapping[str, object], own: int | str | None) -> None:
+        for column in _UNIQUE[kind]:
+            taken = self.find(kind, **{column: values[column]}) if column in values else None
+            if taken is not None and taken.id != own:
+                raise AlreadyExists(f"there is already a {kind} with {column} {values[column]!r}")
+
+
+class MemoryCrls:
+    """`services.ports.CrlStore`; it knows of no revocation."""
+
+    def __init__(self) -> None:
+        self.rows: list[CrlRow] = []
+
+    def latest(self, authority_id: int) -> CrlRow | None:
+        return next((row for row in reversed(self.rows) if row.authority_id == authority_id), None)
+
+    def latest_number(self, authority_id: int) -> int | None:
+        latest = self.latest(authority_id)
+        return None if latest is None else latest.number
+
+    def current_revision(self) -> int:
+        return 0
+
+    def has_revocation_after(self, authority_id: int, revision: int) -> bool:
+        return False
+
+    def revoked(self, authority_id: int, *, since: datetime) -> tuple[RevokedEntry, ...]:
+        return ()
+
+    def add(self, row: CrlRow, audit: AuditRow) -> None:
+        self.rows.append(row)
+
+
+def _matches(record: Record, match: Mapping[str, object]) -> bool:
+    return all((record.id if key == "id" else record.values.get(key)) == value for key, value in match.items())
