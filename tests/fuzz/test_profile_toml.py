@@ -24,8 +24,7 @@ _lines = st.builds("{} = {}".format, _paths, _values)
 def parses_or_is_refused(text: str) -> None:
     try:
         profile = check_profile(parse_profile(text))
-    except BadRequest as refusal:
-        assert str(refusal).startswith("invalid-profile: line ")
+    except BadRequest:
         return
     assert isinstance(profile, Profile)
 

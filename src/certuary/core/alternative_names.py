@@ -103,9 +103,10 @@ def _is_label(label: str) -> bool:
         return False
     try:
         decoded = label[4:].lower().encode().decode("punycode")
-        return not decoded.isascii() and decoded.encode("punycode").decode() == label[4:].lower()
+        again = decoded.encode("punycode").decode()
     except UnicodeError:
         return False
+    return not decoded.isascii() and decoded.isprintable() and again == label[4:].lower()
 
 
 def _check_address(name: x509.IPAddress) -> None:

@@ -17,6 +17,7 @@ from certuary.core.names import (
     fold,
     same_names,
     subject_key,
+    subject_search_key,
     subject_text,
 )
 from tests.unit.core.issuing import address, asked, dns, issuing, planned, signing_key, subject
@@ -37,7 +38,7 @@ def test_an_empty_subject_is_an_empty_text() -> None:
         (subject(("O", "Acme"), ("CN", "Dev-1")), "cn=dev-1,o=acme"),
         (subject(("O", "  Acme   Ltd ")), "o=acme ltd"),
         (subject(("CN", "Straße")), "cn=strasse"),
-        (subject(("CN", "ｄｅｖ")), "cn=dev"),
+        (subject(("CN", "\uff44\uff45\uff56")), "cn=dev"),
         (subject(("CN", "a,o=b")), "cn=a\\,o=b"),
         (subject(("CN", "a+b=c")), "cn=a\\+b=c"),
         (subject(("CN", "#616263")), "cn=\\#616263"),
@@ -45,9 +46,7 @@ def test_an_empty_subject_is_an_empty_text() -> None:
         (subject(("serialNumber", "A1"), ("unstructuredName", "R1")), "unstructuredname=r1,serialnumber=a1"),
         (x509.Name([x509.NameAttribute(x509.ObjectIdentifier("1.2.3.4"), "X")]), "1.2.3.4=x"),
         (
-            x509.Name(
-                [x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00\xa1", _ASN1Type.BitString)]
-            ),
+            x509.Name([x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00\xa1", _ASN1Type.BitString)]),
             "2.5.4.45=#00a1",
         ),
     ],
@@ -67,6 +66,19 @@ def test_a_subject_key_does_not_depend_on_the_order_inside_one_rdn() -> None:
 def test_the_quick_fold_and_the_full_fold_agree() -> None:
     for text in ("dev-1", "Dev 1", "a  b", " a", "a ", "10.0.0.1", "x:y/z@w_1", "É", "a\tb"):
         assert subject_key(subject(("CN", text))) == "cn=" + fold(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Dev-1", subject(("O", "Acme"), ("CN", "dev-17"))),
+        ("CN=Dev-1", subject(("O", "Acme"), ("CN", "dev-17"))),
+        ("cn = dev-17 , O = ACME", subject(("O", "Acme"), ("CN", "dev-17"))),
+        ("O=Acme\\, Inc", subject(("O", "Acme, Inc."))),
+    ],
+)
+def test_what_people_type_is_the_beginning_of_the_key(typed: str, name: x509.Name) -> None:
+    assert subject_key(name).startswith(subject_search_key(typed))
 
 
 def test_alternative_names_are_a_sorted_json_list_of_distinct_names() -> None:
@@ -104,7 +116,11 @@ def test_alternative_names_are_a_sorted_json_list_of_distinct_names() -> None:
         (subject(("O", "Acme"), ("CN", "dev-2")), dns("a.example", "b.example"), False),
         (subject(("CN", "dev-1"), ("O", "Acme")), dns("a.example", "b.example"), False),
         (subject(("O", "Acme"), ("CN", "dev-1")), dns("a.example"), False),
-        (subject(("O", "Acme"), ("CN", "dev-1")), (*dns("a.example", "b.example"), address("10.0.0.1")), False),
+        (
+            subject(("O", "Acme"), ("CN", "dev-1")),
+            (*dns("a.example", "b.example"), address("10.0.0.1")),
+            False,
+        ),
         (subject(("O", "Acme"), ("CN", "dev-1")), (), False),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_subject_inside_the_template_is_permitted(name: x509.Name) -> None:
         subject(("O", "Acme"), ("CN", "dev-1,CN=admin")),
         subject(("O", "Acme"), ("CN", "dev-1+UID=0")),
         subject(("O", "Acme"), ("CN", "dev-1\x00")),
-        subject(("O", "Acme"), ("CN", "dev-1，OU＝x")),
+        subject(("O", "Acme"), ("CN", "dev-1\uff0cOU\uff1dx")),
         subject(("O", "Acme"), ("serialNumber", "dev-1")),
         x509.Name([]),
     ],
@@ -75,7 +75,7 @@ def test_a_value_far_too_long_is_refused_before_it_is_compared() -> None:
 
 def test_a_value_that_is_not_a_text_is_refused() -> None:
     bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00", _ASN1Type.BitString)
-    with pytest.raises(SubjectRefused, match="2.5.4.45"):
+    with pytest.raises(SubjectRefused, match=r"2\.5\.4\.45"):
         SubjectRule.parse("CN=*").check(x509.Name([bits]), ())
 
 
@@ -85,7 +85,7 @@ def test_the_refusal_names_what_is_refused() -> None:
         rule.check(subject(("O", "Evil"), ("CN", "dev-1")), ())
     with pytest.raises(SubjectRefused, match="wants a subject with CN, O"):
         rule.check(x509.Name([]), ())
-    with pytest.raises(SubjectRefused, match="DNSName 'evil.example'"):
+    with pytest.raises(SubjectRefused, match=r"DNSName 'evil\.example'"):
         rule.check(ACME_DEVICE, dns("evil.example"))
 
 
@@ -282,7 +282,10 @@ def test_any_text_is_a_rule_that_reads_back_or_an_invalid_value(text: str) -> No
     assert SubjectRule.parse(str(rule)) == rule
 
 
-@given(st.lists(st.sampled_from(["a", "b", ",", "*", "ab"]), max_size=8).map("".join), st.text("ab,", max_size=10))
+@given(
+    st.lists(st.sampled_from(["a", "b", ",", "*", "ab"]), max_size=8).map("".join),
+    st.text("ab,", max_size=10),
+)
 def test_star_matching_never_permits_more_than_a_regular_expression_would(pattern: str, value: str) -> None:
     import re
 
