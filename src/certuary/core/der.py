@@ -46,8 +46,8 @@ def read(buffer: bytes, at: int, end: int) -> tuple[int, int, int]:
     if length >= 0x80:
         size = length - 0x80
         start += size
-        if size == 0 or size > 4 or start > end:
-            raise NotDer("a length is indefinite, enormous or cut off")
+        if size == 0 or start > end:
+            raise NotDer("a length is indefinite or cut off")
         length = int.from_bytes(buffer[at + 2 : start], "big")
         if length < 0x80 or length >> (8 * (size - 1)) == 0:
             raise NotDer("a length is not in its shortest form")

@@ -48,7 +48,7 @@ REFUSED = {
     "a line end": _header(b"plant:a\nb"),
     "a NUL in the username": _header(b"pl\x00ant:a"),
     "a DEL": _header(b"plant:\x7f"),
-    "four kilobytes and one": b"Basic " + b"A" * (MAX_HEADER_OCTETS - 5),
+    "more than four kilobytes": _header(b"plant:" + b"x" * (MAX_HEADER_OCTETS * 3 // 4)),
 }
 
 

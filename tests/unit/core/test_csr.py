@@ -229,6 +229,11 @@ def _nested(depth: int) -> bytes:
     return encoded
 
 
+def test_parse_csr_says_which_version_it_wants() -> None:
+    with pytest.raises(MalformedCsr, match="version is not 0"):
+        parse_csr(request(OTHER_VERSION))
+
+
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED.keys())
 def test_parse_csr_refuses(make: Callable[[], bytes]) -> None:
     with pytest.raises(MalformedCsr):

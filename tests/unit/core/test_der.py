@@ -8,9 +8,9 @@ from certuary.core.der import NotDer
 REFUSED = {
     "nothing": b"",
     "a tag without a length": b"\x30",
-    "a tag number above 30": b"\x1f\x81\x01\x00",
+    "a tag number above 30": b"\x1f\x01\x00",
     "an indefinite length": b"\x30\x80\x00\x00",
-    "a length of five octets": b"\x30\x85\x00\x00\x00\x00\x01\x00",
+    "a length of 126 octets": b"\x30\xfe" + b"\xff" * 126 + b"\x00",
     "a length that is cut off": b"\x30\x82\x01",
     "a long form where the short one fits": b"\x30\x81\x01\x00",
     "a length with a leading zero": b"\x30\x82\x00\x80" + bytes(128),
