@@ -55,7 +55,13 @@ class Running:
         context, root = _make_context()
         self.client = ssl.create_default_context(cadata=root)
         config = Config(
-            self._app, http="httptools", ws="none", lifespan="off", interface="asgi3", log_config=None, proxy_headers=False
+            self._app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            proxy_headers=False,
         )
         config.load()
         state = ServerState()
