@@ -68,8 +68,7 @@ def load_public_key(spki_der: bytes) -> tuple[PublicKey, bytes]:
         key = load_der_public_key(spki_der)
     except (ValueError, UnsupportedAlgorithm):
         raise _unreadable(algorithm) from None
-    if not isinstance(key, PublicKey):  # pragma: no cover - the encoding was checked; this narrows the type
-        raise _not_allowed()
+    assert isinstance(key, PublicKey), "the encoding of every other type was refused"
     if usual:
         return key, spki_der
     return key, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
