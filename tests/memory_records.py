@@ -155,4 +155,6 @@ class MemoryCrls:
 
 
 def _matches(record: Record, match: Mapping[str, object]) -> bool:
-    return all((record.id if key == "id" else record.values.get(key)) == value for key, value in match.items())
+    return all(
+        (record.id if key == "id" else record.values.get(key)) == value for key, value in match.items()
+    )

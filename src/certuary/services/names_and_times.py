@@ -9,7 +9,7 @@ from typing import Final
 from certuary.errors import InvalidValue
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}")
-_SPAN: Final = re.compile(r"(\d{1,6})([smhdwy])")
+_SPAN: Final = re.compile(r"([0-9]{1,6})([smhdwy])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _LONGEST_SPAN: Final = timedelta(days=365 * 100)
 _SHORTEST_PASSWORD: Final = 8
@@ -65,8 +65,8 @@ def parse_moment(text: str, now: datetime) -> datetime:
         return now + parse_span(text)
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidValue(
             f"{text!r} is not a moment such as 2027-01-31, 2027-01-31T12:00:00Z or 90d", rule="moment"
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

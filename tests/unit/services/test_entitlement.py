@@ -80,7 +80,9 @@ def test_an_administrator_reaches_as_far_as_its_groups(
     ("change", "allowed"),
     [({"password_hash": "new"}, True), ({"role": "ca-administrator"}, False), ({"enabled": True}, False)],
 )
-def test_everybody_changes_their_own_password_and_nothing_else(change: dict[str, object], allowed: bool) -> None:
+def test_everybody_changes_their_own_password_and_nothing_else(
+    change: dict[str, object], allowed: bool
+) -> None:
     own = {"name": "auditor-1", "role": "auditor", "password_hash": "old", "enabled": False}
     assert may(AUDITOR_1, "user", before=own, after={**own, **change}) is allowed
 
@@ -121,7 +123,9 @@ def test_what_takes_a_ca_administrator_is_refused_to_others() -> None:
         check_is_ca_administrator(ADMIN_1, "this")
 
 
-@pytest.mark.parametrize("text", ["CA Administrator", "ca-administrator", "ca_administrator", "  Ca  administrator "])
+@pytest.mark.parametrize(
+    "text", ["CA Administrator", "ca-administrator", "ca_administrator", "  Ca  administrator "]
+)
 def test_a_role_is_read_as_people_write_it(text: str) -> None:
     assert parse_role(text) == "ca-administrator"
 
