@@ -44,7 +44,7 @@ COMMAND = (sys.executable, "-c", _LINT)
 
 # The pointers of a sample are not the profile's words; an address, as the linter knows no host of one label.
 _STATUS_URL = "http://127.0.0.1:8080"
-_SAMPLE_VALUES = {"C": "DE", "emailAddress": "sample@example.com", "DC": "example"}
+_SAMPLE_VALUES = {"C": ("DE",), "emailAddress": ("sample@example.com",), "DC": ("com", "example")}
 _SAMPLE_NAMES: dict[str, x509.GeneralName] = {
     "dns": x509.DNSName("sample.example.com"),
     "ip": x509.IPAddress(ip_address("192.0.2.1")),
@@ -103,9 +103,10 @@ def sample_request(profile: Profile, public_key: SubjectKey) -> NamesAndKey:
     alternative_names = tuple(_SAMPLE_NAMES[kind] for kind in kinds)
     subject = x509.Name(
         [
-            x509.NameAttribute(oid, _sample_value(profile, oid))
+            x509.NameAttribute(oid, value)
             for oid in sorted(profile.subject.allowed, key=lambda oid: oid.dotted_string)
             if oid not in profile.subject.fixed
+            for value in _sample_values(profile, oid)
         ]
     )
     return NamesAndKey(
@@ -116,11 +117,11 @@ def sample_request(profile: Profile, public_key: SubjectKey) -> NamesAndKey:
     )
 
 
-def _sample_value(profile: Profile, oid: x509.ObjectIdentifier) -> str:
+def _sample_values(profile: Profile, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
     word = ATTRIBUTE_NAMES[oid]
     if word == "CN" and profile.subject.common_name_listed:
-        return "sample.example.com" if "dns" in profile.alternative_names.allow else "192.0.2.1"
-    return _SAMPLE_VALUES.get(word, "sample")
+        return ("sample.example.com" if "dns" in profile.alternative_names.allow else "192.0.2.1",)
+    return _SAMPLE_VALUES.get(word, ("sample",))
 
 
 def _public_key(word: str) -> SubjectKey:
