@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -84,7 +85,9 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor passes on what a terminal sends
         when_supervisor_is_gone(self._pipe_fd, stop.set)
-        self._prepare()
+        # Django refuses database work on an event loop's own thread.
+        self._reloading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
+        await loop.run_in_executor(self._reloading, self._prepare)
         loop.add_signal_handler(signal.SIGHUP, self._identity.read_again)
         listener = self._make_listener(loop)
         await listener.start(socket.socket(fileno=self._orders.listen_fd))
@@ -110,9 +113,8 @@ class Worker:
         self._blocklist_file = BlocklistFile(settings.home)
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
-        self._reloading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
         self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys)
-        self._current = _Current(snapshot=self._reloading.submit(self._loader.load).result())
+        self._current = _Current(snapshot=self._loader.load())
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
         self._writer: GroupCommitWriter = self._stores.new_writer()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER)))
@@ -120,18 +122,19 @@ class Worker:
         self._clock = GuardedClock(
             wall=utc_now,
             steady=time.monotonic,
-            newest_event_at=self._reloading.submit(self._newest_event).result(),
+            newest_event_at=_newest_event_at(),
         )
-
-    def _newest_event(self) -> Any:
-        from certuary.store.audit import newest_event_at
-
-        return newest_event_at()
 
     def _make_listener(self, loop: asyncio.AbstractEventLoop) -> Listener:
         app = build(self._est_deps())
         config = Config(
-            app, http="httptools", ws="none", lifespan="off", interface="asgi3", log_config=None, proxy_headers=False
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            proxy_headers=False,
         )
         config.load()
         state = ServerState()
@@ -201,7 +204,8 @@ class Worker:
 
     async def _report(self) -> None:
         snapshot = self._current.snapshot
-        problems = (*self._loader.problems, *filter(None, (self._clock.problem(), self._identity.problem)))
+        own = (self._clock.problem(), self._identity.problem, self._blocklist_file.problem)
+        problems = (*self._loader.problems, *filter(None, own))
         report = ProcessReport(
             role="est",
             pid=os.getpid(),
@@ -236,6 +240,13 @@ class Worker:
         self._blocking.shutdown()
         self._reloading.shutdown()
         _log.info("EST worker has stopped")
+
+
+def _newest_event_at() -> datetime | None:
+    from certuary.store.audit import list_events
+
+    newest = list_events(limit=1)
+    return newest[0].event.at if newest else None
 
 
 if __name__ == "__main__":

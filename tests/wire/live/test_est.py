@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -478,7 +479,7 @@ def test_a_foreign_certificate_is_not_let_in(plant: Plant) -> None:
         .serial_number(today.serial_number)
         .not_valid_before(today.not_valid_before_utc)
         .not_valid_after(today.not_valid_after_utc)
-        .sign(key, today.signature_hash_algorithm)
+        .sign(key, hashes.SHA256())
     )
     with plant.session(certificate=(foreign, key)) as session, pytest.raises(OSError):
         session.reenrol(usual_request(key))
