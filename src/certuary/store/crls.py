@@ -38,14 +38,15 @@ class DjangoCrlStore:
         return read(newer.exists)
 
     def revoked(self, authority_id: int, *, since: datetime) -> Iterator[RevokedEntry]:
-        # `revoked_revision` is named for its partial index: the table holds millions that never were revoked.
+        # Filter and order both name what the partial index of revocations is on: another order would have
+        # SQLite walk the index of all serial numbers, of millions that never were revoked.
         rows = (
             Certificate.objects.filter(
                 Q(not_after__gte=since) | Q(revoked_at__gte=since),
                 authority_id=authority_id,
                 revoked_revision__isnull=False,
             )
-            .order_by("serial")
+            .order_by("revoked_revision")
             .values_list("serial", "revoked_at", "revocation_reason")
         )
         with database_errors():

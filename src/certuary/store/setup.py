@@ -65,7 +65,9 @@ def configure(database_url: str) -> None:
     elif not database.items() <= connections.settings["default"].items():
         connections.close_all()
         connections.settings = connections.configure_settings({"default": database})
-        del connections["default"]
+        # Only a thread that has used the old one holds a connection object to forget.
+        if connections.all(initialized_only=True):
+            del connections["default"]
 
 
 def migrate(progress: Progress | None = None) -> None:
