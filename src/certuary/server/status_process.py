@@ -40,10 +40,11 @@ from certuary.services.listener_certificate import listener_path
 from certuary.services.ports import KeyStore, Record
 from certuary.services.process_report import ProcessReport
 from certuary.status.app import StatusDeps, build
-from certuary.status.health import CrlFacts, NodeFacts
+from certuary.status.health import CrlFacts, NodeFacts, assess
 
 ROLE = "status"
 REPORT_SECONDS = 1.0
+WATCH_SECONDS = 10.0
 _JOBS_STOP_SECONDS = 5.0
 
 _log = structlog.get_logger("certuary.status")
@@ -98,10 +99,14 @@ class StatusProcess:
             loop.add_signal_handler(number, lambda: None)
         when_supervisor_is_gone(pipe_fd, server.stop)
         self._jobs.start()
-        reporting = asyncio.create_task(self._report_forever())
+        background = [
+            asyncio.create_task(self._report_forever()),
+            asyncio.create_task(self._watch_forever()),
+        ]
         _log.info("status process is ready", pid=os.getpid())
         await server.run_on(self._listening)
-        reporting.cancel()
+        for task in background:
+            task.cancel()
         self._jobs.stop(_JOBS_STOP_SECONDS)
         _log.info("status process has stopped")
 
@@ -133,6 +138,19 @@ class StatusProcess:
             ),
             problems=state.problems,
         )
+
+    async def _watch_forever(self) -> None:
+        """Log what `/readyz` finds, once when it begins and once when it is over."""
+        known: frozenset[str] = frozenset()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            health = assess(self.facts())
+            found = frozenset((*health.reasons, *health.warnings))
+            for text in sorted(found - known):
+                _log.warning("needs attention", problem=text)
+            for text in sorted(known - found):
+                _log.info("no longer", problem=text)
+            known = found
 
     async def _report_forever(self) -> None:
         # The supervisor takes the first report for "it serves": by then there is something to serve.

@@ -255,7 +255,7 @@ class CrlStore(Protocol):
     def has_revocation_after(self, authority_id: int, revision: int) -> bool: ...
 
     def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
-        """By serial: the revoked certificates that expire, or were revoked, at or after `since`. Streamed."""
+        """In order of revocation: what expires, or was revoked, at or after `since`. Streamed."""
         ...
 
     def add(self, row: CrlRow, audit: AuditRow) -> None:

@@ -7,6 +7,7 @@ are told apart by the database, and the later one takes the earlier one's list.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from cryptography import x509
 from certuary.core.certificate import SigningKey
 from certuary.core.crl import build_crl
 from certuary.errors import AlreadyExists, ClockUnsafe
-from certuary.services.ports import AuditRow, Clock, CrlRow, CrlStore, Record
+from certuary.services.ports import AuditRow, Clock, CrlRow, CrlStore, Record, RevokedEntry
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -70,7 +71,7 @@ def publish_crl(issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps) -> CrlRow:
     # Read before the entries: a revocation between the two is then in this list and taken for news once more,
     # never the other way round.
     covers_revision = deps.crls.current_revision()
-    entries = tuple(deps.crls.revoked(issuer.id, since=_oldest_expiry(latest, issuer)))
+    entries = _Counted(deps.crls.revoked(issuer.id, since=_oldest_expiry(latest, issuer)))
     number = 1 if latest is None else latest.number + 1
     next_update = this_update + issuer.lifetime
     crl_der = build_crl(
@@ -89,7 +90,20 @@ def publish_crl(issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps) -> CrlRow:
         next_update=next_update,
         der=crl_der,
     )
-    return _store(row, _audit(issuer, row, len(entries), deps), deps)
+    return _store(row, _audit(issuer, row, entries.count, deps), deps)
+
+
+class _Counted:
+    """Entries as they stream by: a list of 100,000 is not held twice."""
+
+    def __init__(self, entries: Iterable[RevokedEntry]) -> None:
+        self._entries = entries
+        self.count = 0
+
+    def __iter__(self) -> Iterator[RevokedEntry]:
+        for entry in self._entries:
+            self.count += 1
+            yield entry
 
 
 def _this_update(latest: CrlRow | None, now: datetime) -> datetime:

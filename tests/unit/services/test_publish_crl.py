@@ -101,12 +101,17 @@ def test_the_stored_dates_are_those_in_the_crl() -> None:
 
 def test_publishing_is_audited_in_the_actor_s_name() -> None:
     store, clock, _ = _setting()
+    _revoke(store, 7, NOW, NOW + timedelta(days=90))
     publish_crl(ISSUER, KEY, CrlDeps(crls=store, clock=clock, actor_kind="user", actor="eva", request_id="r"))
     (event,) = store.audit
     assert (event.kind, event.actor_kind, event.actor, event.target) == (
         "crl.published", "user", "eva", "authority:issuing",
     )  # fmt: skip
-    assert json.loads(event.detail)["number"] == 1
+    assert json.loads(event.detail) == {
+        "number": 1,
+        "entries": 1,
+        "next_update": store.rows[0].next_update.isoformat(),
+    }
 
 
 def test_numbers_rise_by_one() -> None:
