@@ -6,9 +6,11 @@ only while the properties select a profile, a group and an authority that can al
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from certuary.errors import CertuaryError, InvalidValue
@@ -37,6 +39,7 @@ from certuary.services.snapshot import (
 T = TypeVar("T")
 
 RECORDS_BETWEEN_YIELDS = 50
+MANY_RECORDS = 1000
 _CACERTS_CHOICES = ("default", "required", "none")
 
 
@@ -54,19 +57,21 @@ class SnapshotLoader:
 
     def load(self) -> Snapshot:
         """Read everything. `DatabaseDown` when it cannot be read."""
-        delta = self._feed.read(0)
-        self._forget()
-        return self._absorb(delta)
+        with _no_collection():
+            delta = self._feed.read(0)
+            self._forget()
+            return self._absorb(delta)
 
     def refresh(self) -> Snapshot | None:
         """Read what changed; None when nothing did."""
-        delta = self._feed.read(self._revision)
-        if delta.revision < self._revision:
-            # An older database was put in place: what it no longer has, no delta tells.
-            return self.load()
-        if delta.revision == self._revision and delta.properties == self._properties:
-            return None
-        return self._absorb(delta)
+        with _no_collection():
+            delta = self._feed.read(self._revision)
+            if delta.revision < self._revision:
+                # An older database was put in place: what it no longer has, no delta tells.
+                return self.load()
+            if delta.revision == self._revision and delta.properties == self._properties:
+                return None
+            return self._absorb(delta)
 
     def take_revoked(self) -> tuple[tuple[int, int], ...]:
         """(authority id, serial) of what was revoked since the last call."""
@@ -93,6 +98,9 @@ class SnapshotLoader:
         self._revision, self._properties = delta.revision, delta.properties
         snapshot = self._snapshot()
         self.problems = tuple(self._problems.values())
+        if len(delta.records) >= MANY_RECORDS:
+            # It all stays; without this every later collection would walk it.
+            gc.freeze()
         return snapshot
 
     def _take_records(self, delta: ConfigDelta) -> None:
@@ -203,6 +211,18 @@ class SnapshotLoader:
         if active.authority.signer is None:
             return f"the key of authority {active.authority.name!r} cannot be opened"
         return None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Garbage collection among thousands of new objects stops every thread for 100 ms, enrolments too."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _active(status: str) -> bool:

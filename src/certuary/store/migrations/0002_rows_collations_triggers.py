@@ -67,7 +67,8 @@ FOR EACH ROW EXECUTE FUNCTION api_properties_audit()
 
 
 def add_first_rows(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    apps.get_model("store", "ConfigRevision").objects.create(id=1, value=0)
+    # From 1 on: who asks for what is newer than 0 has read nothing yet.
+    apps.get_model("store", "ConfigRevision").objects.create(id=1, value=1)
     apps.get_model("store", "Instance").objects.create(
         id=1, uuid=str(uuid.uuid4()), created_at=datetime.now(UTC)
     )

@@ -1,0 +1,205 @@
+"""The contract of `ConfigFeed`, and what the snapshot makes of it, on both databases."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from certuary.services.load_snapshot import SnapshotLoader
+from certuary.services.ports import CertificateRow
+from certuary.store.feed import DjangoConfigFeed
+from certuary.store.records import DjangoRecordStore
+from tests.contract.rows import NOW, add_group, application_values, certificate_row
+
+pytestmark = pytest.mark.usefixtures("database_url")
+
+
+@pytest.fixture
+def store() -> DjangoRecordStore:
+    return DjangoRecordStore()
+
+
+@pytest.fixture
+def feed() -> DjangoConfigFeed:
+    return DjangoConfigFeed()
+
+
+def names(feed: DjangoConfigFeed, since: int) -> list[tuple[str, object]]:
+    return [(record.kind, record.values["name"]) for record in feed.read(since).records]
+
+
+def test_the_first_read_gives_everything_that_is_not_retired(
+    store: DjangoRecordStore, feed: DjangoConfigFeed
+) -> None:
+    add_group(store)
+    with store.transaction() as transaction:
+        gone = transaction.create("application", application_values("gone"))
+        transaction.create("application", application_values("here"))
+        transaction.retire("application", gone.id)
+    delta = feed.read(0)
+    assert [record.values["name"] for record in delta.records] == ["group GRP_001", "here"]
+    assert delta.retired == ()
+    assert delta.revoked == ()
+
+
+def test_a_later_read_gives_only_what_changed(store: DjangoRecordStore, feed: DjangoConfigFeed) -> None:
+    add_group(store)
+    with store.transaction() as transaction:
+        first = transaction.create("application", application_values("first"))
+        second = transaction.create("application", application_values("second"))
+    revision = feed.read(0).revision
+    with store.transaction() as transaction:
+        transaction.update("application", first.id, {"enabled": False})
+        transaction.retire("application", second.id)
+    delta = feed.read(revision)
+    assert [(record.values["name"], record.values["enabled"]) for record in delta.records] == [
+        ("first", False)
+    ]
+    assert delta.retired == (("application", second.id),)
+    assert delta.revision == revision + 1
+
+
+def test_a_new_profile_version_is_a_change_of_its_profile(
+    store: DjangoRecordStore, feed: DjangoConfigFeed
+) -> None:
+    with store.transaction() as transaction:
+        profile = transaction.create("profile", {"name": "tls-device"})
+    revision = feed.read(0).revision
+    assert isinstance(profile.id, int)
+    with store.transaction() as transaction:
+        transaction.add_profile_version(profile.id, number=1, toml="text", at=NOW, by="alice")
+    (record,) = feed.read(revision).records
+    assert record.values["toml"] == "text"
+
+
+def test_revocations_are_told_once_they_are_news(store: DjangoRecordStore, feed: DjangoConfigFeed) -> None:
+    rows: list[CertificateRow] = [certificate_row() for _ in range(3)]
+    with store.transaction() as transaction:
+        for row in rows:
+            transaction.add_certificate(row)
+    for row in rows[:2]:
+        with store.transaction() as transaction:
+            transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded")
+    revision = feed.read(0).revision
+    assert feed.read(0).revoked == ()
+    assert feed.read(revision - 1).revoked == ((2, rows[1].serial),)
+    assert feed.read(revision).revoked == ()
+
+
+def test_properties_typed_in_sql_show_without_a_new_revision(feed: DjangoConfigFeed) -> None:
+    revision = feed.read(0).revision
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO api_properties (property_key, property_value) VALUES ('est.ca.server.group.id', 'GRP_001')"
+        )
+    delta = feed.read(revision)
+    assert delta.revision == revision
+    assert delta.properties == {"est.ca.server.group.id": ("GRP_001", "Active")}
+
+
+def test_users_are_not_fed_to_the_processes(store: DjangoRecordStore, feed: DjangoConfigFeed) -> None:
+    user = {"name": "alice", "role": "auditor", "group_ids": [], "password_hash": "x", "enabled": True}
+    with store.transaction() as transaction:
+        transaction.create("user", user)
+    assert feed.read(0).records == ()
+
+
+def test_a_read_with_no_news_is_two_statements(feed: DjangoConfigFeed) -> None:
+    revision = feed.read(0).revision
+    with CaptureQueriesContext(connection) as captured:
+        feed.read(revision)
+    assert len(captured) == 2
+
+
+def test_a_read_does_not_wait_for_a_writer(store: DjangoRecordStore, feed: DjangoConfigFeed) -> None:
+    add_group(store)
+    seen: list[list[tuple[str, object]]] = []
+
+    def read_elsewhere() -> None:
+        seen.append(names(feed, 0))
+        connection.close()
+
+    with store.transaction() as transaction:
+        transaction.create("group", {"code": "GRP_002", "name": "uncommitted"})
+        reader = threading.Thread(target=read_elsewhere)
+        reader.start()
+        reader.join(5)
+    assert seen == [[("group", "group GRP_001")]]
+
+
+def test_a_loader_refreshes_only_when_something_changed(
+    store: DjangoRecordStore, feed: DjangoConfigFeed
+) -> None:
+    add_group(store)
+    loader = SnapshotLoader(feed, lambda name: None, "http://status.example")
+    loader.load()
+    assert loader.refresh() is None
+    with store.transaction() as transaction:
+        transaction.create("application", application_values("gateways"))
+    snapshot = loader.refresh()
+    assert snapshot is not None
+    assert snapshot.applications["gateways-user"].name == "gateways"
+    assert loader.refresh() is None
+
+
+def test_ten_thousand_applications_load_without_stalling_others(
+    store: DjangoRecordStore, feed: DjangoConfigFeed
+) -> None:
+    add_group(store)
+    insert_applications(10_000)
+    loader = SnapshotLoader(feed, lambda name: None, "http://status.example")
+    collections: list[object] = []
+    gc.callbacks.append(lambda phase, _info: collections.append(phase))
+    try:
+        longest = longest_pause_while(loader.load)
+    finally:
+        gc.callbacks.pop()
+    assert collections == []
+    assert len(loader.load().applications) == 10_000
+    # An enrolment takes a millisecond; the interpreter gives way every 5 ms. Generous, for a busy machine.
+    assert longest < 0.25
+    with store.transaction() as transaction:
+        transaction.update("application", 77, {"enabled": False})
+    began = time.perf_counter()
+    snapshot = loader.refresh()
+    assert time.perf_counter() - began < 0.25
+    assert snapshot is not None
+    assert not snapshot.applications_by_id[77].enabled
+
+
+def insert_applications(count: int) -> None:
+    from certuary.store.models import Application
+
+    rule = "CN=dev-*,O=Acme; dns=.plant.example"
+    Application.objects.bulk_create(
+        Application(revision=2, created_at=NOW, **application_values(f"a{number}", subject_rule=rule))
+        for number in range(count)
+    )
+
+
+def longest_pause_while(act: Callable[[], object]) -> float:
+    """The longest that another thread of this process had to wait for the interpreter."""
+    longest, done = [0.0], threading.Event()
+
+    def tick() -> None:
+        before = time.perf_counter()
+        while not done.is_set():
+            time.sleep(0.0005)
+            now = time.perf_counter()
+            longest[0] = max(longest[0], now - before)
+            before = now
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    try:
+        act()
+    finally:
+        done.set()
+        ticker.join()
+    return longest[0]
