@@ -141,7 +141,7 @@ class SubjectRule:
             address = fold_address(text)
         except ValueError:
             return False
-        return any(address.version == network.version and address in network for network in self.networks)
+        return any(address in network for network in self.networks)
 
     def _permits_mailbox(self, mailbox: str) -> bool:
         local, at, host = mailbox.rpartition("@")

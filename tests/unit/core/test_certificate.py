@@ -205,6 +205,18 @@ def test_the_listeners_certificate_names_every_host_and_address() -> None:
     assert certificate.not_valid_after_utc - NOW.replace(microsecond=0) == timedelta(days=90)
 
 
+def test_the_listeners_certificate_does_not_outlive_its_issuer() -> None:
+    plan = tls_listener_plan(
+        public_key("ec-p256"),
+        issuer=issuing(),
+        hostnames=["est.example"],
+        serial=SERIAL,
+        now=NOW,
+        days=36_500,
+    )
+    assert plan.not_after == plan.issuer_not_after == issuing().not_valid_after_utc
+
+
 @pytest.mark.parametrize(("kind", "enciphers"), [("ec-p256", False), ("rsa-2048", True)])
 def test_only_an_rsa_listener_key_enciphers(kind: str, enciphers: bool) -> None:
     usage = _listener(["est.example"], kind).extensions.get_extension_for_class(x509.KeyUsage).value
