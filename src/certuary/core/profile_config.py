@@ -210,8 +210,8 @@ def _load(toml_text: str) -> dict[str, object]:
         raise InvalidProfile("line 1: the text has half a character in it (a lone surrogate)") from None
     except ValueError as problem:  # TOMLDecodeError, or a date that does not exist
         where = re.search(r"line (\d+)", str(problem))  # none when the text ends too early
-        line = int(where[1]) if where else toml_text.count("\n") + 1
-        raise InvalidProfile(f"line {line}: not TOML: {problem}") from None
+        at_line = int(where[1]) if where else toml_text.count("\n") + 1
+        raise InvalidProfile(f"line {at_line}: not TOML: {problem}") from None
     except RecursionError:
         raise InvalidProfile("line 1: not a profile: nested too deeply") from None
 
