@@ -13,9 +13,8 @@ from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_item, emit_items, write_export
 from certuary.cli.session import open_change, open_records
 from certuary.services.authorities import certificate_der, chain_of, export_certificates
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_record import ChangeDeps, require_ca_administrator
 from certuary.services.create_authority import ISSUING_NAME
-from certuary.services.entitlement import check_is_ca_administrator
 from certuary.services.find_record import find_named
 from certuary.services.ports import CrlStore, Record
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, publish_crl
@@ -64,7 +63,7 @@ def export(
 def crl(context: typer.Context, name: Name) -> None:
     """Sign and publish an authority's next CRL now: the root's once a year, or after a revocation."""
     session = open_change(invocation(context))
-    check_is_ca_administrator(session.actor, "publishing a CRL")
+    require_ca_administrator(session.actor, "publishing a CRL", session.deps)
     from certuary.store.crls import DjangoCrlStore
 
     authority = find_named(session.records, "authority", name)

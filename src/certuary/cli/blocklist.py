@@ -11,8 +11,7 @@ from certuary.cli.home_lock import locked_home
 from certuary.cli.invocation import Changing, invocation
 from certuary.cli.output import emit
 from certuary.cli.session import open_change
-from certuary.services.change_record import add_audit_event
-from certuary.services.entitlement import check_is_ca_administrator
+from certuary.services.change_record import add_audit_event, require_ca_administrator
 from certuary.services.import_blocklist import import_blocklist
 
 app = typer.Typer(
@@ -35,7 +34,7 @@ def import_(
 ) -> None:
     """Add keys to the list of those that no certificate is made for."""
     session = open_change(invocation(context))
-    check_is_ca_administrator(session.actor, "importing a blocklist")
+    require_ca_administrator(session.actor, "importing a blocklist", session.deps)
     with locked_home(session.settings.home):
         imported = import_blocklist(session.settings.home, file)
     counts = {"added": imported.added, "total": imported.total}

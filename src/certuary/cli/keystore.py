@@ -14,8 +14,7 @@ from certuary.cli.session import open_change, open_settings
 from certuary.errors import InvalidValue
 from certuary.keystore.file import FileKeyStore
 from certuary.keystore.move_passphrase import move_to_file, move_to_systemd_credential
-from certuary.services.change_record import add_audit_event
-from certuary.services.entitlement import check_is_ca_administrator
+from certuary.services.change_record import add_audit_event, require_ca_administrator
 
 app = typer.Typer(
     help="The keys of this home, and the passphrase that opens them.",
@@ -47,7 +46,7 @@ def passphrase(
     if (to is None) != systemd_credential:
         raise InvalidValue("give either --to FILE or --systemd-credential", rule="passphrase")
     session = open_change(invocation(context))
-    check_is_ca_administrator(session.actor, "changing the key store's passphrase")
+    require_ca_administrator(session.actor, "changing the key store's passphrase", session.deps)
     directory = session.settings.keys_dir
     with locked_home(session.settings.home):
         moved = move_to_systemd_credential(directory) if to is None else move_to_file(directory, to)

@@ -15,7 +15,13 @@ from datetime import datetime
 from typing import Final
 
 from certuary.errors import NotFound, Refused
-from certuary.services.entitlement import Actor, Values, check_may_change, check_may_revoke
+from certuary.services.entitlement import (
+    Actor,
+    Values,
+    check_is_ca_administrator,
+    check_may_change,
+    check_may_revoke,
+)
 from certuary.services.ports import (
     AuditRow,
     CertificateRow,
@@ -62,6 +68,12 @@ def add_audit_event(actor: Actor, kind: str, target: str, detail: Values, deps: 
     """Commit an event that has no record of its own, such as a new passphrase."""
     with deps.records.transaction() as transaction:
         transaction.add_audit(_audit_row(kind, actor, target, detail, deps))
+
+
+def require_ca_administrator(actor: Actor, what: str, deps: ChangeDeps) -> None:
+    """For what changes no record; a refusal is audited here, too."""
+    with change_records(actor, deps):
+        check_is_ca_administrator(actor, what)
 
 
 class RecordChanges:

@@ -50,6 +50,8 @@ def unset_property(actor: Actor, key: str, deps: ChangeDeps) -> None:
 
 def find_property(records: RecordStore, key: str) -> Record:
     found = records.find("property", property_key=key)
+    if found is None and key in KNOWN:
+        raise NotFound(f"the property {key!r} is not set")
     if found is None:
         known = [*KNOWN, *(str(record.id) for record in records.all("property"))]
         raise NotFound(f"there is no property {key!r}{nearest(key, known)}")

@@ -5,8 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitted
-from certuary.services.change_record import add_audit_event, change_records, record_name
-from certuary.services.ports import CertificateRow, Record
+from certuary.services.change_record import (
+    ChangeDeps,
+    add_audit_event,
+    change_records,
+    record_name,
+    require_ca_administrator,
+)
+from certuary.services.entitlement import Actor
+from certuary.services.ports import CertificateRow, Record, RecordKind
 from tests.memory_records import NOW
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
@@ -32,6 +39,13 @@ def certificate(application_id: int | None) -> CertificateRow:
         subject_key="cn=a", alternative_names="[]", key_hash="00", not_before=NOW, not_after=NOW, der=b"",
         source="est", replaces=None, issued_at=NOW,
     )  # fmt: skip
+
+
+def change_twice(actor: Actor, deps: ChangeDeps, kind: RecordKind, values: dict[str, object]) -> None:
+    """A change that is fine, then one that is not."""
+    with change_records(actor, deps) as changes:
+        changes.create("label", {"name": "fine", "profile_id": 1})
+        changes.create(kind, values)
 
 
 def test_a_change_is_audited_with_who_and_what() -> None:
@@ -86,9 +100,8 @@ def test_bytes_are_audited_as_their_digest() -> None:
 def test_a_refused_change_leaves_only_the_event_that_says_so() -> None:
     records, deps = installation()
     before = dict(records.rows)
-    with pytest.raises(NotPermitted), change_records(ADMIN_1, deps) as changes:
-        changes.create("label", {"name": "fine", "profile_id": 1})
-        changes.create("application", {**APPLICATION, "group_id": 2})
+    with pytest.raises(NotPermitted):
+        change_twice(ADMIN_1, deps, "application", {**APPLICATION, "group_id": 2})
     assert records.rows == before
     assert kinds_of(records) == ["change.refused"]
     assert detail_of(records)["rule"] == "not-permitted"
@@ -96,9 +109,8 @@ def test_a_refused_change_leaves_only_the_event_that_says_so() -> None:
 
 def test_a_change_that_fails_for_another_reason_leaves_nothing() -> None:
     records, deps = installation()
-    with pytest.raises(AlreadyExists), change_records(ROOT_USER, deps) as changes:
-        changes.create("label", {"name": "fine", "profile_id": 1})
-        changes.create("label", {"name": "plant", "profile_id": 1})
+    with pytest.raises(AlreadyExists):
+        change_twice(ROOT_USER, deps, "label", {"name": "plant", "profile_id": 1})
     assert records.find("label", name="fine") is None
     assert records.audit == []
 
@@ -210,3 +222,12 @@ def test_an_event_without_a_record_is_committed_on_its_own() -> None:
 def test_a_record_is_called_what_people_call_it(kind: str, values: dict[str, object], name: str) -> None:
     record = Record(kind=kind, id=5, revision=1, values=values)  # type: ignore[arg-type]  # a table of cases
     assert record_name(record) == name
+
+
+def test_what_takes_a_ca_administrator_is_refused_to_others_and_audited() -> None:
+    records, deps = installation()
+    require_ca_administrator(ROOT_USER, "this", deps)
+    assert records.audit == []
+    with pytest.raises(NotPermitted):
+        require_ca_administrator(OFFICER_1, "this", deps)
+    assert kinds_of(records) == ["change.refused"]

@@ -19,6 +19,7 @@ from certuary.services.first_start import (
     is_initialised,
     netrc_path,
     root_path,
+    write_secrets,
 )
 from certuary.services.initialise import (
     InitialiseDeps,
@@ -186,7 +187,7 @@ def test_the_secrets_are_on_disk_before_the_records_are_committed(
         assert netrc_path(home.new.home).exists()
         raise KeyboardInterrupt
 
-    write: Callable[..., None] = module.write_secrets
+    write: Callable[..., None] = write_secrets
     monkeypatch.setattr(module, "write_secrets", look)
     with pytest.raises(KeyboardInterrupt):
         home.initialise()

@@ -83,3 +83,9 @@ def test_a_property_that_is_not_there_is_named_with_the_nearest() -> None:
     records, _ = installation()
     with pytest.raises(NotFound, match=f"did you mean '{PROFILE_PROPERTY}'"):
         find_property(records, "est.ca.server.user.profil")
+
+
+def test_a_known_property_that_is_not_set_is_said_to_be_not_set() -> None:
+    records, _ = installation()
+    with pytest.raises(NotFound, match=f"the property '{GROUP_PROPERTY}' is not set"):
+        find_property(records, GROUP_PROPERTY)
