@@ -156,8 +156,9 @@ def test_more_entries_than_one_chunk_come_whole(crls: DjangoCrlStore, authority:
 def test_revocations_are_found_without_reading_the_whole_table(crls: DjangoCrlStore, authority: int) -> None:
     add_certificates(authority, 20_000, revoked=False)
     revoked_certificate(authority)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    if connection.vendor == "postgresql":  # whose autovacuum counts rows; SQLite plans without having counted
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     with CaptureQueriesContext(connection) as captured:
         crls.has_revocation_after(authority, 0)
         list(crls.revoked(authority, since=NOW))

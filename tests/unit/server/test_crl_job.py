@@ -212,6 +212,18 @@ def test_one_node_publishes_and_the_other_shows_it(database: Database) -> None:
     assert second.shown["issuing"].crl == database.rows[0]
 
 
+def test_a_revocation_seen_by_two_nodes_makes_one_crl(database: Database) -> None:
+    first, second = Node(database, "a"), Node(database, "b")
+    for tick in range(20):
+        if tick == 8:
+            database.revoke(7)
+        first.job.tick()
+        second.job.tick()
+        database.steady += TICK
+    assert [row.number for row in database.rows] == [1, 2]
+    assert second.serials() == {7}
+
+
 def test_another_node_goes_on_when_the_holder_is_gone(database: Database) -> None:
     first, second = Node(database, "a"), Node(database, "b")
     first.run(2)

@@ -144,6 +144,16 @@ def test_an_expired_certificate_is_on_one_crl_beyond_its_expiry_and_then_leaves(
     assert 7 not in _serials(published[-1])
 
 
+def test_a_crl_made_out_of_turn_does_not_count_as_the_one_beyond_expiry() -> None:
+    store, clock, deps = _setting()
+    publish_crl(ISSUER, KEY, deps)
+    _revoke(store, 7, NOW, NOW + timedelta(hours=6))
+    clock.moment = NOW + timedelta(hours=6, minutes=1)  # for another certificate's revocation
+    publish_crl(ISSUER, KEY, deps)
+    clock.moment += LIFETIME / 2
+    assert _serials(publish_crl(ISSUER, KEY, deps)) == {7}
+
+
 def test_an_expired_certificate_stays_when_no_crl_was_published_since_it_expired() -> None:
     store, clock, deps = _setting()
     publish_crl(ISSUER, KEY, deps)

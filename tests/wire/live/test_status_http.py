@@ -49,7 +49,9 @@ def _connect(port: int) -> socket.socket:
 def _answer(connection: socket.socket) -> bytes:
     received = b""
     while not received.endswith(b"ok"):
-        received += connection.recv(4096)
+        read = connection.recv(4096)
+        assert read, "closed before the answer was whole"
+        received += read
     return received
 
 
