@@ -103,7 +103,6 @@ def enrol(
 
     check_grant(caller, snapshot, request.label, profile)
     names, replaces = _names(request, csr, caller, deps)
-    check_names(caller, names.subject, names.alternative_names)
     _check_key_reuse(csr, names, caller, profile, deps)
 
     plan = plan_certificate(
@@ -118,6 +117,8 @@ def enrol(
         serial=make_serial(int(request.now.timestamp() * 1000), deps.random_octets(12)),
         now=request.now,
     )
+    # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
+    check_names(caller, plan.subject, plan.alternative_names)
     findings = lint_plan(plan)
     if findings:
         raise ProfileRefused(str(findings[0]), rule="lint")
@@ -147,7 +148,7 @@ def refusal_item(
     request: EnrolRequest, caller: Caller, profile: ActiveProfile, refusal: CertuaryError
 ) -> BatchItem:
     """What a refused enrolment of an authenticated application commits."""
-    detail = {
+    detail: dict[str, object] = {
         "rule": refusal.rule,
         "text": refusal.detail,
         "profile": profile.profile.name,

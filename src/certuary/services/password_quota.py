@@ -2,7 +2,8 @@
 
 Three token buckets decide: per address, per username, and, for what those two refuse, a reserve. An application
 asked for from a network of its own has one reserved check a second, whatever floods the rest. Usernames that do
-not exist share a small reserve, so that under pressure they too are checked now and then: a 429 does not tell them apart.
+not exist share a small reserve, so that under pressure they too are checked now and then: a 429 does not
+tell them apart.
 """
 
 from __future__ import annotations
