@@ -28,8 +28,8 @@ from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
 
 BACKLOG = 2048
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each restart of a process that keeps dying; a minute of life forgives."""
-FORGIVEN_AFTER_SECONDS = 60.0
+"""Seconds before each restart of a process that keeps dying before it serves. One that has served is started again at
+once: while it is away, clients wait."""
 KILL_AFTER_SECONDS = 10.0
 """How much longer than the drain a child may take to stop."""
 
@@ -63,7 +63,6 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     pipe_fd: int = -1
     deaths: int = 0
-    started_at: float = 0.0
     restart_at: float = 0.0
 
 
@@ -134,7 +133,6 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
         )
         os.close(read_fd)
-        child.started_at = time.monotonic()
 
     def _watch(self, notice: Callable[[], None]) -> None:
         told = False
@@ -168,9 +166,9 @@ class Supervisor:
             code = child.process.poll()
             if code is None:
                 continue
-            self._bury(child)
-            if now - child.started_at > FORGIVEN_AFTER_SECONDS:
+            if self._board.read(child.slot) is not None:
                 child.deaths = 0
+            self._bury(child)
             delay = RESTART_DELAYS[min(child.deaths, len(RESTART_DELAYS) - 1)]
             child.deaths += 1
             child.restart_at = now + delay

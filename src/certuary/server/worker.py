@@ -92,6 +92,7 @@ class Worker:
         listener = self._make_listener(loop)
         await listener.start(socket.socket(fileno=self._orders.listen_fd))
         await self._commit_event("est.started")
+        await self._report()
         background = [
             asyncio.create_task(self._every(RELOAD_SECONDS, self._reload)),
             asyncio.create_task(self._every(REPORT_SECONDS, self._report)),
