@@ -26,6 +26,8 @@ from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
 from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
 
+EST_WORKER = "certuary.server.worker"
+STATUS_PROCESS = "certuary.server.status_process"
 BACKLOG = 2048
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each restart of a process that keeps dying before it serves. One that has served is started again at
@@ -84,9 +86,7 @@ class Supervisor:
         est = _bind(settings.bind, settings.est_port, "est_port")
         status = _bind(settings.bind, settings.status_port, "status_port")
         self._board = Board.create()
-        self._children = [
-            _Child("certuary.server.worker", EST_WORKER_ROLES, est, slot) for slot in range(settings.workers)
-        ]
+        self._children = [_Child(EST_WORKER, EST_WORKER_ROLES, est, slot) for slot in range(settings.workers)]
         self._children.append(
             _Child("certuary.server.status_process", STATUS_ROLES, status, settings.workers)
         )
@@ -189,23 +189,25 @@ class Supervisor:
     def _stop(self) -> None:
         """EST workers first: what they have acknowledged is committed before anything else goes."""
         _log.info("stopping")
-        until = time.monotonic() + self._settings.drain_seconds + KILL_AFTER_SECONDS
         for child in self._children:
             child.listen.close()
-        for child in self._children:
-            if child.process is None:
-                continue
-            child.process.terminate()
-        for child in self._children:
-            if child.process is None:
-                continue
-            try:
-                child.process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
-            os.close(child.pipe_fd)
+        workers = [child for child in self._children if child.module == EST_WORKER]
+        self._end(workers)
+        self._end([child for child in self._children if child not in workers])
         _log.info("stopped")
+
+    def _end(self, children: Sequence[_Child]) -> None:
+        running = [(child, child.process) for child in children if child.process is not None]
+        until = time.monotonic() + self._settings.drain_seconds + KILL_AFTER_SECONDS
+        for _, process in running:
+            process.terminate()
+        for child, process in running:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            os.close(child.pipe_fd)
 
 
 def _bind(address: str, port: int, setting: str) -> socket.socket:
