@@ -25,6 +25,11 @@ def find_group(records: RecordStore, code_name_or_id: str) -> Record:
     return _one_of(records, "group", code_name_or_id, ("code", "name", "id"))
 
 
+def find_group_of_property(records: RecordStore, code_or_id: str) -> Record:
+    """As the server reads the property: a group's name is not taken there."""
+    return _one_of(records, "group", code_or_id, ("code", "id"))
+
+
 def nearest(text: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?", or nothing when nothing is near."""
     matches = difflib.get_close_matches(text, list(known), n=1)

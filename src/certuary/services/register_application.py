@@ -12,10 +12,15 @@ from datetime import datetime
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.core.values import parse_network
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidValue, NotFound
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
-from certuary.services.find_record import find_group, find_named, find_profile
+from certuary.services.find_record import (
+    find_group,
+    find_group_of_property,
+    find_named,
+    find_profile,
+)
 from certuary.services.names_and_times import checked_name, checked_password, checked_username
 from certuary.services.passwords import Passwords, generate_password
 from certuary.services.ports import Record, RecordStore
@@ -148,13 +153,18 @@ def _defaults(records: RecordStore) -> dict[str, object]:
         "networks": [],
         "profile_ids": [],
         "labels": [],
-        "group_id": find_group(records, _default_group(records)).id,
+        "group_id": _default_group(records).id,
         "subject_rule": "",
         "expires_at": None,
     }
 
 
-def _default_group(records: RecordStore) -> str:
+def _default_group(records: RecordStore) -> Record:
     """The group whose applications may use the unlabelled endpoint, so that a new application just works."""
     chosen = records.find("property", property_key=GROUP_PROPERTY)
-    return str(chosen.values["property_value"]) if chosen is not None else FIRST_GROUP
+    try:
+        return find_group_of_property(
+            records, str(chosen.values["property_value"]) if chosen else FIRST_GROUP
+        )
+    except NotFound:
+        return find_group(records, FIRST_GROUP)

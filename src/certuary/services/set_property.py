@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from certuary.errors import InvalidValue, NotFound
+from certuary.core.profile import Profile
+from certuary.errors import InvalidProfile, InvalidValue, NotFound
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
-from certuary.services.find_record import find_group, find_profile, nearest
+from certuary.services.find_record import find_group_of_property, find_profile, nearest
 from certuary.services.ports import Record, RecordStore
 from certuary.services.snapshot import CACERTS_AUTHENTICATION_PROPERTY, GROUP_PROPERTY, PROFILE_PROPERTY
 
@@ -89,11 +90,22 @@ def _checked_value(key: str, value: str) -> str:
 def _warnings(key: str, value: str, records: RecordStore) -> tuple[str, ...]:
     try:
         if key == PROFILE_PROPERTY:
-            find_profile(records, value)
-        elif key == GROUP_PROPERTY:
-            find_group(records, value)
-        elif key not in KNOWN:
-            return (f"Certuary reads no property {key!r}{nearest(key, KNOWN)}",)
+            return _warnings_about_profile(find_profile(records, value))
+        if key == GROUP_PROPERTY:
+            find_group_of_property(records, value)
     except NotFound as problem:
         return (f"{problem.detail}; EST answers 503 until there is",)
+    if key not in KNOWN:
+        return (f"Certuary reads no property {key!r}{nearest(key, KNOWN)}",)
     return ()
+
+
+def _warnings_about_profile(profile: Record) -> tuple[str, ...]:
+    try:
+        if Profile.from_toml(str(profile.values["toml"])).est_default:
+            return ()
+    except InvalidProfile:
+        return (f"profile {profile.values['name']!r} cannot be used; EST answers 503 until it can",)
+    return (
+        f"profile {profile.values['name']!r} does not say est_default = true; EST answers 503 until it does",
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER, Actor
+from certuary.services.initialise import shipped_profiles
 from certuary.services.passwords import Passwords
 from tests.memory_records import FixedClock, MemoryRecords
 
@@ -23,7 +24,8 @@ def installation() -> tuple[MemoryRecords, ChangeDeps]:
     for code, name in (("GRP_001", "Default"), ("GRP_002", "Plant")):
         records.create("group", {"code": code, "name": name})
     for name in ("tls-device", "tls-server"):
-        records.create("profile", {"name": name, "current_version": 1, "toml": "x = 1"})
+        toml = next(toml for toml in shipped_profiles() if f'name = "{name}"' in toml)
+        records.create("profile", {"name": name, "current_version": 1, "toml": toml})
     records.create("label", {"name": "plant", "profile_id": 2})
     return records, ChangeDeps(records=records, clock=FixedClock(), request_id="r1", address="192.0.2.7")
 

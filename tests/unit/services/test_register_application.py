@@ -63,12 +63,12 @@ def test_grants_are_resolved_and_made_canonical() -> None:
     assert saved.warnings == ()
 
 
-def test_a_new_application_joins_the_group_that_the_property_names() -> None:
+@pytest.mark.parametrize(("value", "group_id"), [("GRP_002", 2), ("2", 2), ("GRP_009", 1)])
+def test_a_new_application_joins_the_group_of_the_property_if_there_is_one(value: str, group_id: int) -> None:
     records, deps = installation()
-    records.create(
-        "property", {"property_key": GROUP_PROPERTY, "property_value": "GRP_002", "status": "Active"}
-    )
-    assert register_application(ROOT_USER, new(), PASSWORDS, deps).record.values["group_id"] == 2
+    columns = {"property_key": GROUP_PROPERTY, "property_value": value, "status": "Active"}
+    records.create("property", columns)
+    assert register_application(ROOT_USER, new(), PASSWORDS, deps).record.values["group_id"] == group_id
 
 
 def test_a_generated_password_is_given_back_once_and_verifies() -> None:

@@ -26,9 +26,11 @@ def test_a_property_is_added_and_then_changed() -> None:
     [
         (PROFILE_PROPERTY, "tls-device", ""),
         (PROFILE_PROPERTY, "1", ""),
+        (PROFILE_PROPERTY, "tls-server", "does not say est_default = true"),
         (PROFILE_PROPERTY, "tls-devise", "did you mean 'tls-device'?; EST answers 503"),
         (GROUP_PROPERTY, "GRP_001", ""),
-        (GROUP_PROPERTY, "Plant", ""),
+        (GROUP_PROPERTY, "2", ""),
+        (GROUP_PROPERTY, "Plant", "EST answers 503"),
         (GROUP_PROPERTY, "GRP_004", "EST answers 503"),
         (CACERTS_AUTHENTICATION_PROPERTY, "required", ""),
         ("est.ca.server.group", "GRP_001", f"did you mean '{GROUP_PROPERTY}'"),
@@ -89,3 +91,10 @@ def test_a_known_property_that_is_not_set_is_said_to_be_not_set() -> None:
     records, _ = installation()
     with pytest.raises(NotFound, match=f"the property '{GROUP_PROPERTY}' is not set"):
         find_property(records, GROUP_PROPERTY)
+
+
+def test_a_profile_that_cannot_be_used_is_warned_about() -> None:
+    records, deps = installation()
+    records.update("profile", 1, {"toml": "nonsense"})
+    saved = set_property(ADMIN_1, PROFILE_PROPERTY, "tls-device", "Active", deps)
+    assert saved.warnings == ("profile 'tls-device' cannot be used; EST answers 503 until it can",)
