@@ -16,7 +16,6 @@ from datetime import datetime
 
 from cryptography import x509
 
-
 from certuary.core.names import certificate_alternative_names
 from certuary.errors import NotAuthenticated
 from certuary.services.ports import CertificateReader

@@ -97,9 +97,7 @@ def enrol(
     verify_proof_of_possession(csr)
     if csr.challenge_password is not None and not caller.is_ra:
         # RFC 7030 section 3.5 (S-16): a value that is there is verified; an RA's is its client's (S-21).
-        check_linking(
-            csr.challenge_password, tls_unique=request.tls_unique()
-        )
+        check_linking(csr.challenge_password, tls_unique=request.tls_unique())
 
     check_grant(caller, snapshot, request.label, profile)
     names, replaces = _names(request, csr, caller, deps)

@@ -11,6 +11,7 @@ from certuary.services.authenticate import Caller, check_certificate, why_not
 from tests.unit.services.builders import NOW, application, identity, snapshot
 
 HERE = ip_address("10.0.0.7")
+ELSEWHERE = "the address is not in the application's networks"
 
 
 @pytest.mark.parametrize(
@@ -18,8 +19,8 @@ HERE = ip_address("10.0.0.7")
     [
         ({}, "10.0.0.7", None),
         ({"networks": (parse_network("10.0.0.0/24"),)}, "10.0.0.7", None),
-        ({"networks": (parse_network("10.0.0.0/24"),)}, "10.0.1.7", "the address is not in the application's networks"),
-        ({"networks": (parse_network("10.0.0.0/24"),)}, "2001:db8::1", "the address is not in the application's networks"),
+        ({"networks": (parse_network("10.0.0.0/24"),)}, "10.0.1.7", ELSEWHERE),
+        ({"networks": (parse_network("10.0.0.0/24"),)}, "2001:db8::1", ELSEWHERE),
         ({"networks": (parse_network("2001:db8::/32"),)}, "2001:db8::1", None),
         ({"enabled": False}, "10.0.0.7", "the application is disabled"),
         ({"expires_at": NOW}, "10.0.0.7", "the application has expired"),
