@@ -14,6 +14,7 @@ from django.db import connection
 from certuary.core.values import serial_to_text
 from certuary.errors import DatabaseDown, Unavailable
 from certuary.services.ports import BatchItem
+from certuary.store import setup
 from certuary.store import writer as writer_module
 from certuary.store.audit import list_events
 from certuary.store.batch_session import BatchSession, ItemRefused
@@ -161,6 +162,21 @@ def test_a_bad_item_does_not_fail_its_neighbours(database_url: str) -> None:
     assert counts() == (5, 4, 6)
 
 
+def test_small_and_large_numbers_and_nulls_share_one_prepared_statement(
+    postgres: PostgresServer, migrated_postgresql: str
+) -> None:
+    setup.configure(postgres.create_database("prepared", template=migrated_postgresql))
+    session = open_session()
+    for application_id, csr_der in ((1, b"x"), (70_000, None), (None, b"y"), (1 << 40, None)):
+        enrolment = enrolment_row(application_id=application_id, csr_der=csr_der)
+        certificate = certificate_row(application_id=application_id, replaces=None if csr_der else "01")
+        session.commit([BatchItem(audit=audit_row(), enrolment=enrolment, certificate=certificate)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (1,)
+    session.close()
+
+
 def test_a_text_that_cannot_be_stored_is_refused_and_the_writer_goes_on(writer: GroupCommitWriter) -> None:
     lone_surrogate = BatchItem(audit=audit_row(detail="\ud800"))
     assert outcome(writer.submit(lone_surrogate)) == "DatabaseDown"
@@ -284,8 +300,6 @@ def test_a_crash_of_postgresql_loses_nothing_that_was_acknowledged() -> None:
 
 def crash_under_load(server: PostgresServer, url: str) -> set[str]:
     """Serials whose commit was acknowledged before, while and after the server died and came back."""
-    from certuary.store import setup
-
     setup.configure(url)
     setup.migrate()
     connection.close()
