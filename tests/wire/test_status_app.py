@@ -60,11 +60,11 @@ def get(
     client: str | None = OPERATOR,
     headers: dict[str, str] | None = None,
     facts: NodeFacts = FACTS,
-    document: Document = CRL,
+    document: Document | None = CRL,
 ) -> Answer:
     application = build(
         StatusDeps(
-            documents=lambda: {"/crl/issuing.crl": document},
+            documents=lambda: {"/crl/issuing.crl": document} if document else {},
             facts=lambda: facts,
             clock=FixedClock(),
             operators=(parse_network("127.0.0.0/8"), parse_network("::1/128")),
@@ -148,6 +148,11 @@ def test_a_caller_that_has_the_document_is_told_so(headers: dict[str, str], stat
 @pytest.mark.parametrize("path", ["/", "/crl/other.crl", "/crl/../crl/issuing.crl", "/metrics/", "/ca.pem"])
 def test_an_unknown_path_is_not_found(path: str) -> None:
     assert get(path).status == 404
+
+
+def test_before_anything_is_read_a_crl_is_unavailable_rather_than_not_found() -> None:
+    answer = get("/crl/issuing.crl", document=None)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 
 
 @pytest.mark.parametrize("path", ["/crl/issuing.crl", "/healthz", "/readyz", "/metrics"])

@@ -46,6 +46,7 @@ ROLE = "status"
 REPORT_SECONDS = 1.0
 WATCH_SECONDS = 10.0
 _JOBS_STOP_SECONDS = 5.0
+_FIRST_ROUND_SECONDS = 5.0
 
 _log = structlog.get_logger("certuary.status")
 
@@ -99,6 +100,7 @@ class StatusProcess:
             loop.add_signal_handler(number, lambda: None)
         when_supervisor_is_gone(pipe_fd, server.stop)
         self._jobs.start()
+        await self._first_round()
         background = [
             asyncio.create_task(self._report_forever()),
             asyncio.create_task(self._watch_forever()),
@@ -152,10 +154,13 @@ class StatusProcess:
                 _log.info("no longer", problem=text)
             known = found
 
-    async def _report_forever(self) -> None:
-        # The supervisor takes the first report for "it serves": by then there is something to serve.
-        while not self._state.rounds:
+    async def _first_round(self) -> None:
+        """Until there is something to serve; connections wait meanwhile. Without a database not for long."""
+        until = time.monotonic() + _FIRST_ROUND_SECONDS
+        while not self._state.rounds and time.monotonic() < until:
             await asyncio.sleep(0.02)
+
+    async def _report_forever(self) -> None:
         while True:
             self._board.write(self._slot, self._report())
             await asyncio.sleep(REPORT_SECONDS)

@@ -60,10 +60,11 @@ def build(deps: StatusDeps) -> Application:
 
 def _answer(scope: Scope, deps: StatusDeps) -> _Answer:
     path = scope["path"]
-    document = deps.documents().get(path)
+    documents = deps.documents()
+    document = documents.get(path)
     special = _SPECIAL.get(path)
     if document is None and special is None:
-        return _text(404, "not-found: nothing is published at this path")
+        return _text(404, "not-found: nothing is published at this path") if documents else _STARTING
     if scope["method"] not in ("GET", "HEAD"):
         refusal = _text(405, "method-not-allowed: only GET and HEAD are answered here")
         return _Answer(status=405, body=refusal.body, headers=(("Allow", "GET, HEAD"),))
@@ -94,6 +95,12 @@ def _metrics(scope: Scope, deps: StatusDeps) -> _Answer:
     return _Answer(status=200, body=metrics.exposition(deps.facts()), media_type=metrics.MEDIA_TYPE)
 
 
+# A 404 would tell a relying party that there is no CRL.
+_STARTING = _Answer(
+    status=503,
+    body=b"starting: what is published here is still being read\n",
+    headers=(("Cache-Control", "no-store"), ("Retry-After", "1")),
+)
 _SPECIAL: Mapping[str, Callable[[Scope, StatusDeps], _Answer]] = {
     "/healthz": _healthz,
     "/readyz": _readyz,
