@@ -19,13 +19,10 @@ from certuary.server.config import Settings
 from tests.unit.error_rules import rules_in
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "certuary"
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 
-ENVIRONMENT_ONLY = {
-    "CERTUARY_HOME", "CERTUARY_ADMIN", "CERTUARY_ADMIN_PASSWORD_FILE",
-    "CERTUARY_PASSPHRASE", "CERTUARY_PASSPHRASE_FILE",
-}  # fmt: skip
 # Answered where no exception of ours was raised.
 RULES_WITHOUT_A_CLASS = {"internal-error"}
 
@@ -90,7 +87,10 @@ def test_every_flag_of_a_setting_exists_and_is_documented() -> None:
 
 
 def test_every_variable_of_the_environment_is_documented() -> None:
-    assert set(rows(DOCS / "configuration.md", "## Environment only")) == ENVIRONMENT_ONLY
+    source = "".join(path.read_text() for path in SOURCE.rglob("*.py"))
+    settings = {f"CERTUARY_{known.name.upper()}" for known in fields(Settings)} - {"CERTUARY_HOME"}
+    read = set(re.findall(r'"(CERTUARY_[A-Z_]*[A-Z])"', source)) - settings
+    assert set(rows(DOCS / "configuration.md", "## Environment only")) == read
 
 
 def test_every_limit_is_documented_with_its_value() -> None:
@@ -130,14 +130,12 @@ def test_every_command_that_a_page_shows_exists(page: Path) -> None:
 
 def test_every_error_rule_is_documented() -> None:
     documented = set(rows(DOCS / "errors.md")) | set(rows(DOCS / "keys.md"))
-    missing = {
-        rule: where for rule, where in rules_in(ROOT / "src" / "certuary").items() if rule not in documented
-    }
+    missing = {rule: where for rule, where in rules_in(SOURCE).items() if rule not in documented}
     assert not missing
 
 
 def test_every_documented_error_rule_exists() -> None:
-    known = set(rules_in(ROOT / "src" / "certuary")) | RULES_WITHOUT_A_CLASS
+    known = set(rules_in(SOURCE)) | RULES_WITHOUT_A_CLASS
     assert set(rows(DOCS / "errors.md")) <= known
 
 
