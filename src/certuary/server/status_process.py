@@ -33,7 +33,7 @@ from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
 from certuary.server.status_http import StatusServer
-from certuary.server.wiring import Stores, open_key_store, open_store, signer_loader
+from certuary.server.wiring import Stores, open_key_store, open_store, preload_store, signer_loader
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.guarded_clock import GuardedClock, utc_now
 from certuary.services.listener_certificate import listener_path
@@ -52,6 +52,7 @@ _log = structlog.get_logger("certuary.status")
 
 
 def main(pipe_fd: int) -> None:
+    preload_store()  # while the supervisor still derives the keys
     orders = read_orders(pipe_fd)
     settings = orders.settings()
     configure_logs(settings.log_level, process=ROLE)

@@ -77,12 +77,6 @@ class Supervisor:
 
     def run(self, notice: Callable[[Ready], None]) -> None:
         settings = self._settings
-        self._keys = unlock_keys(settings)
-        if self._keys.passphrase_is_beside_keys:
-            _log.warning(
-                "the key store's passphrase lies beside the keys: whoever copies the home has both;"
-                " move it with: certuary keystore passphrase --to FILE"
-            )
         est = _bind(settings.bind, settings.est_port, "est_port")
         status = _bind(settings.bind, settings.status_port, "status_port")
         self._board = Board.create()
@@ -91,8 +85,16 @@ class Supervisor:
             _Child("certuary.server.status_process", STATUS_ROLES, status, settings.workers)
         )
         self._listen_for_signals()
+        # Deriving the key takes as long as the children take to import: both at once make the start quicker.
         for child in self._children:
-            self._start(child)
+            self._spawn(child)
+        try:
+            self._unlock()
+            for child in self._children:
+                self._give_orders(child)
+        except BaseException:
+            self._kill_all()
+            raise
         ready = Ready(est_port=est.getsockname()[1], status_port=status.getsockname()[1])
         self._watch(lambda: notice(ready))
         self._stop()
@@ -113,26 +115,47 @@ class Supervisor:
     def _on_hang_up(self, *_: object) -> None:
         self._hang_up = True
 
+    def _unlock(self) -> None:
+        self._keys = unlock_keys(self._settings)
+        if self._keys.passphrase_is_beside_keys:
+            _log.warning(
+                "the key store's passphrase lies beside the keys: whoever copies the home has both;"
+                " move it with: certuary keystore passphrase --to FILE"
+            )
+
     def _start(self, child: _Child) -> None:
+        self._spawn(child)
+        self._give_orders(child)
+
+    def _spawn(self, child: _Child) -> None:
+        """Start the process; it imports, then waits for its orders."""
         read_fd, child.pipe_fd = os.pipe()
-        os.set_inheritable(read_fd, True)
-        write_orders(
-            child.pipe_fd,
-            ChildOrders(
-                home=self._settings.home,
-                flags=self._flags,
-                listen_fd=child.listen.fileno(),
-                board_fd=self._board.fd,
-                slot=child.slot,
-                role_keys=self._keys.role_keys(child.roles),
-            ),
-        )
         child.process = subprocess.Popen(
             [sys.executable, "-m", child.module, str(read_fd)],
             pass_fds=(read_fd, child.listen.fileno(), self._board.fd),
             stdin=subprocess.DEVNULL,
         )
         os.close(read_fd)
+
+    def _give_orders(self, child: _Child) -> None:
+        orders = ChildOrders(
+            home=self._settings.home,
+            flags=self._flags,
+            listen_fd=child.listen.fileno(),
+            board_fd=self._board.fd,
+            slot=child.slot,
+            role_keys=self._keys.role_keys(child.roles),
+        )
+        try:
+            write_orders(child.pipe_fd, orders)
+        except BrokenPipeError:
+            _log.warning("a process died before it had its orders", module=child.module)
+
+    def _kill_all(self) -> None:
+        for child in self._children:
+            if child.process is not None:
+                child.process.kill()
+                child.process.wait()
 
     def _watch(self, notice: Callable[[], None]) -> None:
         told = False

@@ -71,6 +71,13 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
     )
 
 
+def preload_store() -> None:
+    """Import what `open_store` will need, so that a process does it while it waits for something else."""
+    from certuary.store import setup
+
+    assert setup
+
+
 def unlock_keys(settings: Settings) -> UnlockedKeys:
     return FileKeyStore.unlock(settings.keys_dir)
 

@@ -31,7 +31,14 @@ from certuary.server.http_protocol import EstHttpProtocol
 from certuary.server.listener import Listener
 from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
-from certuary.server.wiring import PEPPER, Stores, open_key_store, open_store, snapshot_loader
+from certuary.server.wiring import (
+    PEPPER,
+    Stores,
+    open_key_store,
+    open_store,
+    preload_store,
+    snapshot_loader,
+)
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.credential_cache import CredentialCache
@@ -55,6 +62,7 @@ _log = structlog.get_logger("certuary.worker")
 
 
 def main(pipe_fd: int) -> None:
+    preload_store()  # while the supervisor still derives the keys
     orders = read_orders(pipe_fd)
     settings = orders.settings()
     configure_logs(settings.log_level, process=f"est-{orders.slot}")
