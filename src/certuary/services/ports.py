@@ -170,9 +170,13 @@ class RecordTransaction(Protocol):
 
     def find(self, kind: RecordKind, **match: object) -> Record | None: ...
 
-    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int: ...
+    def add_profile_version(
+        self, profile_id: int, *, number: int, toml: str, at: datetime, by: str
+    ) -> int: ...
 
-    def revoke_certificate(self, authority_id: int, serial: int, *, at: datetime, reason: str) -> CertificateRow:
+    def revoke_certificate(
+        self, authority_id: int, serial: int, *, at: datetime, reason: str
+    ) -> CertificateRow:
         """`NotFound`, or `AlreadyRevoked` (then nothing is written)."""
         ...
 
