@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from random import Random
 
 import pytest
 from django.db import connection
@@ -175,6 +176,13 @@ def test_small_and_large_numbers_and_nulls_share_one_prepared_statement(
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         assert cursor.fetchone() == (1,)
     session.close()
+
+
+def test_a_value_too_long_for_an_index_fails_its_item_alone(postgres: PostgresServer) -> None:
+    setup.configure(postgres.url("prepared"))
+    with pytest.raises(ItemRefused):
+        open_session().commit([issued_item(key_hash=Random(7).randbytes(4000).hex())])
+    connection.close()
 
 
 def test_a_text_that_cannot_be_stored_is_refused_and_the_writer_goes_on(writer: GroupCommitWriter) -> None:

@@ -27,6 +27,9 @@ ROWS = 16
 
 PREPARED_STATEMENTS = 4 * ROWS
 
+# The last is a value too long for an index; its class says operational.
+_FAULTS_OF_AN_ITEM = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
+
 
 class _UntypedInteger(Int8Dumper):
     """Sent without a type, as texts and NULL are: else each mix of sizes and NULLs were another statement."""
@@ -60,7 +63,7 @@ class PostgresqlSession:
             with self._connection.pipeline(), self._connection.transaction():
                 for part in parts:
                     self._insert(part)
-        except (psycopg.IntegrityError, psycopg.DataError) as problem:
+        except _FAULTS_OF_AN_ITEM as problem:
             raise ItemRefused from problem
         except psycopg.Error as problem:
             # A standby after a failover is read-only: whatever it is, another connection may do better.

@@ -19,11 +19,18 @@ from certuary.store import certificate_rows
 from certuary.store.database import read, time_parameter
 
 MAX_PAGE = 1000
+_LAST_CODE_POINT = chr(0x10FFFF)
 _COLUMNS = ", ".join(certificate_rows.READ)
 _SELECT = f"SELECT {_COLUMNS} FROM certificates WHERE "  # noqa: S608  # constants
+# As the index is made: PostgreSQL bounds what an index entry holds.
+_INDEXED = 300
+_SUBJECT = f"substr(subject_key, 1, {_INDEXED})"
 _VALID = "revoked_at IS NULL AND not_before <= %s AND not_after > %s ORDER BY id DESC LIMIT 1"
-# An empty subject says nothing: such rows have an index of their own.
-_BY_SUBJECT = f"{_SELECT} subject_key = %s AND alternative_names = %s AND application_id = %s AND {_VALID}"
+_BY_SUBJECT = (
+    f"{_SELECT} {_SUBJECT} = substr(%s, 1, {_INDEXED}) AND subject_key = %s AND alternative_names = %s"
+    f" AND application_id = %s AND {_VALID}"
+)
+# An empty subject tells no two devices apart: such rows have an index of their own.
 _BY_ALTERNATIVE_NAMES = (
     f"{_SELECT} subject_key = '' AND substr(alternative_names, 1, 200) = substr(%s, 1, 200)"
     f" AND alternative_names = %s AND application_id = %s AND {_VALID}"
@@ -44,7 +51,8 @@ class DjangoCertificateReader:
     ) -> CertificateRow | None:
         moment = time_parameter(now)
         if subject_key:
-            rows = _rows(_BY_SUBJECT, (subject_key, alternative_names, application_id, moment, moment))
+            subject = (subject_key, subject_key)
+            rows = _rows(_BY_SUBJECT, (*subject, alternative_names, application_id, moment, moment))
         else:
             names = (alternative_names, alternative_names)
             rows = _rows(_BY_ALTERNATIVE_NAMES, (*names, application_id, moment, moment))
@@ -98,13 +106,13 @@ def list_certificates(
     return CertificatePage(certificates=page, after=page[-1].id if len(rows) > limit else None)
 
 
-_ORDER_BY = {"subject_key": "subject_key, id", "not_after": "not_after, id", "id": "id DESC"}
+_ORDER_BY = {_SUBJECT: f"{_SUBJECT}, id", "not_after": "not_after, id", "id": "id DESC"}
 _Condition = tuple[str, Sequence[object]]
 
 
 def _order(wanted: CertificateFilter) -> str:
     if wanted.subject_prefix:
-        return "subject_key"
+        return _SUBJECT
     by_expiry = wanted.expiring_from is not None or wanted.expiring_before is not None
     return "not_after" if by_expiry else "id"
 
@@ -117,9 +125,7 @@ def _conditions(wanted: CertificateFilter) -> list[_Condition]:
         marks = ", ".join(["%s"] * len(wanted.application_ids))
         found.append((f"application_id IN ({marks})" if marks else "1 = 0", wanted.application_ids))
     if wanted.subject_prefix:
-        prefix = wanted.subject_prefix
-        # The columns compare by code point, so what begins with a prefix lies between it and the last one.
-        found.append(("subject_key >= %s AND subject_key < %s", [prefix, prefix + chr(0x10FFFF)]))
+        found += _beginning_with(wanted.subject_prefix)
     if wanted.key_hash is not None:
         found.append(("key_hash = %s", [wanted.key_hash]))
     if wanted.expiring_from is not None:
@@ -131,13 +137,22 @@ def _conditions(wanted: CertificateFilter) -> list[_Condition]:
     return found
 
 
+def _beginning_with(prefix: str) -> list[_Condition]:
+    """Texts compare by code point, so what begins with a prefix lies between it and it with the last one."""
+    indexed = prefix[:_INDEXED]
+    return [
+        (f"{_SUBJECT} >= %s AND {_SUBJECT} < %s", [indexed, indexed + _LAST_CODE_POINT]),
+        ("subject_key >= %s AND subject_key < %s", [prefix, prefix + _LAST_CODE_POINT]),
+    ]
+
+
 def _beyond(order: str, after: int) -> _Condition:
     if order == "id":
         return ("id < %s", [after])
     last = _rows(f"{_SELECT} id = %s", [after])
     if not last:
         raise NotFound("there is no such page")
-    key = last[0].subject_key if order == "subject_key" else time_parameter(last[0].not_after)
+    key = last[0].subject_key[:_INDEXED] if order == _SUBJECT else time_parameter(last[0].not_after)
     return (f"({order}, id) > (%s, %s)", [key, after])
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.apps.registry import Apps
-from django.db import migrations
+from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 _BYTEWISE = {
@@ -105,5 +105,14 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         migrations.RunPython(add_first_rows, migrations.RunPython.noop),
         migrations.RunPython(compare_bytewise, migrations.RunPython.noop),
+        # An index on an expression keeps the collation that its column had when it was made.
+        migrations.AddIndex(
+            model_name="certificate",
+            index=models.Index(
+                models.Func(models.F("subject_key"), models.Value(1), models.Value(300), function="substr"),
+                models.F("id"),
+                name="certificates_subject",
+            ),
+        ),
         migrations.RunPython(audit_direct_sql, migrations.RunPython.noop),
     ]
