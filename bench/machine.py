@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuReading:
-    """Seconds of CPU (user and system) of some processes, added up."""
-
-    seconds: float
-
-    def __sub__(self, earlier: CpuReading) -> float:
-        return self.seconds - earlier.seconds
-
-
-def cpu_of(pids: list[int]) -> CpuReading:
-    """All threads, the ended ones too, in ticks of 10 ms; a run of seconds makes that small."""
-    return CpuReading(seconds=sum(_stat_seconds(pid) for pid in pids))
+def cpu_of(pids: list[int]) -> float:
+    """Seconds of CPU, user and system, of all threads, ended ones too; /proc counts in ticks of 10 ms."""
+    return sum(_stat_seconds(pid) for pid in pids)
 
 
 def _stat_seconds(pid: int) -> float:
@@ -31,14 +20,6 @@ def _stat_seconds(pid: int) -> float:
         return 0.0
     fields = text[text.rindex(")") + 2 :].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def waited_of(pid: int) -> float:
-    """Seconds that the process's threads were ready to run and had to wait for the core."""
-    waited = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        waited += int((task / "schedstat").read_text().split()[1])
-    return waited / 1e9
 
 
 def resident_bytes(pid: int) -> int:

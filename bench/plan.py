@@ -15,6 +15,7 @@ class Plan:
     directory: Path
     cores: Cores
     seconds: float = 8.0
+    turns: int = 4
     client_certificates: int = 400
     refusals_per_kind: int = 150
     attack_seconds: float = 15.0
@@ -23,6 +24,11 @@ class Plan:
     stored_certificates: int = 1_000_000
     revoked_certificates: int = 20_000
 
+    @property
+    def turn_seconds(self) -> float:
+        """A row that is compared with its floor takes turns with it."""
+        return self.seconds / self.turns
+
     @classmethod
     def quick(cls, directory: Path, cores: Cores) -> Plan:
         """Figures of no worth, in a couple of minutes."""
@@ -30,6 +36,7 @@ class Plan:
             directory=directory,
             cores=cores,
             seconds=2.0,
+            turns=2,
             client_certificates=40,
             refusals_per_kind=20,
             attack_seconds=4.0,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from bench.load import Exchange, Stream, client_context, run
 from bench.material import Prepared, encode_enrolment, encode_get, make_csr, make_csrs
 from bench.plan import Plan
 from bench.report import Measurement, Results
-from bench.servers import ENROL, REENROL, EstServer, check, empty_server, est_server
+from bench.servers import ENROL, REENROL, EstServer, Reading, check, empty_server, est_server
 from tests.postgres import PostgresServer
 
 _WIDTH = 8
@@ -50,51 +52,51 @@ def _all_ways(database: str, server: EstServer, plan: Plan, results: Results) ->
 
 
 def _fresh_against_its_floor(database: str, server: EstServer, plan: Plan, results: Results) -> None:
-    before = _measure_empty(f"empty answer, fresh, before {database}", plan)
-    fresh = measure_fresh(f"{database}, fresh, password", server, plan)
-    after = _measure_empty(f"empty answer, fresh, after {database}", plan)
-    for measurement in (before, fresh, after):
-        results.add(measurement)
+    """In turns of a few seconds, so that both see the same machine."""
+    name = f"{database}, fresh, password"
+    empty_stream = Stream(
+        exchanges=itertools.repeat(Exchange(request=encode_get("/"))), context=client_context(), width=_WIDTH
+    )
+    stream = password_stream(server, seconds=plan.seconds + plan.turns)
+    resumed_before = server.resumed_sessions()
+    rows, floors = [], []
+    with empty_server(plan.cores) as empty:
+        for _ in range(plan.turns):
+            floors.append(empty.read("empty answer", [empty_stream], seconds=plan.turn_seconds))
+            rows.append(server.read(name, [stream], seconds=plan.turn_seconds))
+    _refuse_resumed(name, server, resumed_before)
+    floor = _sum(floors).measurement(f"empty answer, fresh, in turns with {database}")
+    row = _sum(rows).measurement(name)
     limit = FRESH_LIMIT[database]
     target = f"fresh connection, password, durable on {database}: at most {limit} x the empty answer"
-    _judge(target, fresh, (before, after), limit, results)
+    _judge(target, row, floor, limit, results)
 
 
 def _kept_against_its_floor(database: str, server: EstServer, plan: Plan, results: Results) -> None:
-    before = _measure_bare(f"bare cryptography, before {database}", plan)
-    kept = measure_kept(f"{database}, keep-alive, password", server, plan)
-    after = _measure_bare(f"bare cryptography, after {database}", plan)
-    for measurement in (before, kept, after):
-        results.add(measurement)
+    name = f"{database}, keep-alive, password"
+    prepared = make_csrs(names("bare", 1500))
+    stream = _kept_stream(server, plan.seconds + plan.turns)
+    rows, floors = [], []
+    for _ in range(plan.turns):
+        floors.append(bare_microseconds(prepared, plan.cores))
+        rows.append(server.read(name, [stream], seconds=plan.turn_seconds))
+    floor = Measurement(name=f"bare cryptography, in turns with {database}", cpu=sum(floors) / len(floors))
     limit = KEEP_ALIVE_LIMIT[database]
     target = f"keep-alive, password, durable on {database}: at most {limit} x the bare cryptography"
-    _judge(target, kept, (before, after), limit, results)
+    _judge(target, _sum(rows).measurement(name), floor, limit, results)
 
 
-def _judge(
-    target: str, row: Measurement, floors: Sequence[Measurement], limit: float, results: Results
-) -> None:
-    """Against the mean of the floor right before and right after: the machine may change its pace."""
-    floor = sum(_cpu(one) for one in floors) / len(floors)
-    ratio = _cpu(row) / floor
-    results.judge(target, f"{ratio:.2f} x ({_cpu(row):.0f} µs / {floor:.0f} µs)", ratio <= limit)
+def _judge(target: str, row: Measurement, floor: Measurement, limit: float, results: Results) -> None:
+    assert row.cpu is not None
+    assert floor.cpu is not None
+    results.add(floor)
+    results.add(row)
+    ratio = row.cpu / floor.cpu
+    results.judge(target, f"{ratio:.2f} x ({row.cpu:.0f} µs / {floor.cpu:.0f} µs)", ratio <= limit)
 
 
-def _cpu(measurement: Measurement) -> float:
-    assert measurement.cpu is not None
-    return measurement.cpu
-
-
-def _measure_empty(name: str, plan: Plan) -> Measurement:
-    exchanges = itertools.repeat(Exchange(request=encode_get("/")))
-    with empty_server(plan.cores) as target:
-        stream = Stream(exchanges=exchanges, context=client_context(), width=_WIDTH)
-        measurement, _ = target.measure(name, [stream], seconds=plan.seconds)
-    return measurement
-
-
-def _measure_bare(name: str, plan: Plan) -> Measurement:
-    return Measurement(name=name, cpu=bare_microseconds(make_csrs(names("bare", 2000)), plan.cores))
+def _sum(readings: Sequence[Reading]) -> Reading:
+    return functools.reduce(operator.add, readings)
 
 
 def measure_fresh(name: str, server: EstServer, plan: Plan, *, rate: float | None = None) -> Measurement:
@@ -111,28 +113,36 @@ def password_stream(server: EstServer, *, seconds: float, rate: float | None = N
 
 
 def measure_kept(name: str, server: EstServer, plan: Plan) -> Measurement:
-    exchanges = server.enrolments(make_csrs(names("kept", int((plan.seconds + 2) * 4000))), close=False)
-    stream = Stream(exchanges=exchanges, context=client_context(), connections="keep-alive", width=_WIDTH)
-    measurement, _ = server.measure(name, [stream], seconds=plan.seconds)
-    return measurement
+    stream = _kept_stream(server, plan.seconds)
+    return server.read(name, [stream], seconds=plan.seconds).measurement(name)
+
+
+def _kept_stream(server: EstServer, seconds: float) -> Stream:
+    exchanges = server.enrolments(make_csrs(names("kept", int((seconds + 2) * 4000))), close=False)
+    return Stream(exchanges=exchanges, context=client_context(), connections="keep-alive", width=_WIDTH)
 
 
 def _measure_resumed(name: str, server: EstServer, plan: Plan) -> Measurement:
     exchanges = server.enrolments(make_csrs(names("resumed", int((plan.seconds + 2) * 1800))), close=True)
     stream = Stream(exchanges=exchanges, context=client_context(), connections="resumed", width=_WIDTH)
-    measurement, outcome = server.measure(name, [stream], seconds=plan.seconds)
-    if outcome.resumed < outcome.answered * 0.9:
-        raise SystemExit(f"{name}: only {outcome.resumed} of {outcome.answered} sessions were resumed")
-    return measurement
+    reading = server.read(name, [stream], seconds=plan.seconds)
+    resumed, answered = reading.outcome.resumed, reading.outcome.answered
+    if resumed < answered * 0.9:
+        raise SystemExit(f"{name}: only {resumed} of {answered} sessions were resumed")
+    return reading.measurement(name)
 
 
 def _not_resumed(name: str, server: EstServer, streams: Sequence[Stream], seconds: float) -> Measurement:
     before = server.resumed_sessions()
-    measurement, _ = server.measure(name, streams, seconds=seconds)
+    reading = server.read(name, streams, seconds=seconds)
+    _refuse_resumed(name, server, before)
+    return reading.measurement(name)
+
+
+def _refuse_resumed(name: str, server: EstServer, before: int) -> None:
     resumed = server.resumed_sessions() - before
     if resumed:
         raise SystemExit(f"{name}: the server counted {resumed} resumed sessions; this row is not fresh")
-    return measurement
 
 
 class ClientCertificates:
@@ -185,8 +195,7 @@ class ClientCertificates:
                     width=1,
                 )
             )
-        measurement, _ = self._server.measure(name, streams, seconds=self._plan.seconds)
-        return measurement
+        return self._server.read(name, streams, seconds=self._plan.seconds).measurement(name)
 
     def _exchange(self, prepared: Prepared, path: str, *, close: bool, number: int) -> Exchange:
         return Exchange(

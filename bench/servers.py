@@ -40,6 +40,37 @@ def choose_cores() -> Cores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one or several runs used and met; readings of the same row add up."""
+
+    cpu_seconds: float
+    database_seconds: float | None
+    outcome: Outcome
+
+    def __add__(self, other: Reading) -> Reading:
+        database = None
+        if self.database_seconds is not None and other.database_seconds is not None:
+            database = self.database_seconds + other.database_seconds
+        return Reading(
+            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+            database_seconds=database,
+            outcome=in_turn(self.outcome, other.outcome),
+        )
+
+    def measurement(self, name: str) -> Measurement:
+        answered = self.outcome.answered
+        database = self.database_seconds
+        return Measurement(
+            name=name,
+            cpu=self.cpu_seconds / answered * 1e6,
+            database_cpu=None if database is None else database / answered * 1e6,
+            rate=self.outcome.rate,
+            p50=self.outcome.percentile(50),
+            p99=self.outcome.percentile(99),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Something that answers on a port; `pid` is measured, `database` (PostgreSQL's postmaster) beside it."""
 
@@ -47,9 +78,9 @@ class Target:
     pid: int
     database: int | None = None
 
-    def measure(
+    def read(
         self, name: str, streams: Sequence[Stream], *, seconds: float, warm_seconds: float = 1.0
-    ) -> tuple[Measurement, Outcome]:
+    ) -> Reading:
         """Warm up, then measure; a single failed request fails the run."""
         check(name, run(self.address, streams, seconds=warm_seconds))
         pids, database = [self.pid], self._database_pids()
@@ -58,16 +89,11 @@ class Target:
         used = machine.cpu_of(pids) - before
         database_used = machine.cpu_of(database) - database_before
         check(name, outcomes)
-        whole = merge(outcomes)
-        measurement = Measurement(
-            name=name,
-            cpu=used / whole.answered * 1e6,
-            database_cpu=database_used / whole.answered * 1e6 if database else None,
-            rate=whole.rate,
-            p50=whole.percentile(50),
-            p99=whole.percentile(99),
+        return Reading(
+            cpu_seconds=used,
+            database_seconds=database_used if database else None,
+            outcome=side_by_side(outcomes),
         )
-        return measurement, whole
 
     def _database_pids(self) -> list[int]:
         return [] if self.database is None else [self.database, *machine.children(self.database)]
@@ -161,15 +187,28 @@ def check(name: str, outcomes: Sequence[Outcome]) -> None:
             raise SystemExit(f"{name}: nothing was answered")
 
 
-def merge(outcomes: Sequence[Outcome]) -> Outcome:
+def side_by_side(outcomes: Sequence[Outcome]) -> Outcome:
+    """Streams of one run as one."""
     whole = Outcome(seconds=max(outcome.seconds for outcome in outcomes))
     for outcome in outcomes:
-        whole.times += outcome.times
-        whole.statuses += outcome.statuses
-        whole.failures += outcome.failures
-        whole.handshakes += outcome.handshakes
-        whole.resumed += outcome.resumed
+        _add(whole, outcome)
     return whole
+
+
+def in_turn(first: Outcome, second: Outcome) -> Outcome:
+    """Two runs of one row as one."""
+    whole = Outcome(seconds=first.seconds + second.seconds)
+    _add(whole, first)
+    _add(whole, second)
+    return whole
+
+
+def _add(whole: Outcome, part: Outcome) -> None:
+    whole.times += part.times
+    whole.statuses += part.statuses
+    whole.failures += part.failures
+    whole.handshakes += part.handshakes
+    whole.resumed += part.resumed
 
 
 def _quickstart(netrc: Path) -> tuple[str, str]:
