@@ -259,4 +259,10 @@ def _newest_event_at() -> datetime | None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    configure_logs("info", process="est")
+    try:
+        main(int(sys.argv[1]))
+    except (CertuaryError, IndexError) as problem:
+        cause = " ".join(str(problem.__cause__ or "").split())
+        _log.error("the EST worker cannot start", problem=str(problem), cause=cause)
+        sys.exit(78)

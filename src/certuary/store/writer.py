@@ -177,7 +177,8 @@ class GroupCommitWriter:
         """Tried again at once: a restarted server is back before the next request."""
         if self._session is None:
             return
-        _logger.warning("a batch could not be committed", exc_info=problem)
+        cause = " ".join(str(problem.__cause__ or problem).split())
+        _logger.warning("a batch could not be committed: %s", cause)
         self._session.close()
         self._session = None
         self._retry_at = 0.0
