@@ -243,7 +243,10 @@ class Worker:
 
     async def _stop(self, listener: Listener) -> None:
         await listener.drain(self._settings.drain_seconds)
-        await self._commit_event("est.stopped")
+        try:
+            await self._commit_event("est.stopped")
+        except CertuaryError as problem:
+            _log.warning("the stop could not be recorded", problem=str(problem))
         self._writer.close()
         self._checker.close()
         self._blocking.shutdown()
