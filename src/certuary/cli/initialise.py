@@ -15,7 +15,7 @@ from certuary.cli.invocation import Invocation, Reading, invocation
 from certuary.cli.output import emit, progress
 from certuary.cli.prompts import read_password_file
 from certuary.cli.session import system_clock
-from certuary.cli.settings_file import save_settings
+from certuary.cli.settings_file import add_settings, settings_to_add
 from certuary.errors import AlreadyExists
 from certuary.est.request import make_request_id
 from certuary.keystore.file import FileKeyStore, create_key_store
@@ -119,11 +119,12 @@ def _initialise(
 ) -> None:
     tell = progress()
     check_new_home(new)
-    save_settings(settings.home, flags)
+    lines = settings_to_add(settings.home, flags)
     tell("making the key store")
     keys = _open_or_create_key_store(settings, passphrase_file)
     tell("making the tables")
     records, crls = _make_tables(settings, tell)
+    add_settings(settings.home, lines)  # not sooner: a database URL that does not work is not kept
     changes = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
     initialise(new, InitialiseDeps(keys=keys, changes=changes, crls=crls, progress=tell))
 

@@ -11,22 +11,26 @@ from certuary.errors import ConfigError
 from certuary.services.first_start import write_file
 
 
-def save_settings(home: Path, given: Mapping[str, object]) -> None:
-    """Add the settings that were given. A file that says something else is the operator's, and is not changed."""
+def settings_to_add(home: Path, given: Mapping[str, object]) -> str:
+    """The lines that are missing. What the file says otherwise is the operator's: `ConfigError`."""
     path = home / "certuary.toml"
-    text = path.read_text() if path.exists() else ""
-    known = tomllib.loads(text)
+    known = tomllib.loads(path.read_text()) if path.exists() else {}
     wanted = {key: value for key, value in given.items() if value is not None}
     for key, value in wanted.items():
         if key in known and known[key] != value:
             raise ConfigError(
                 f"{path} sets {key!r} to another value; change it there, or leave out the option"
             )
-    lines = [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    return "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
         for key, value in wanted.items()
         if key not in known
-    ]
+    )
+
+
+def add_settings(home: Path, lines: str) -> None:
+    path = home / "certuary.toml"
+    text = path.read_text() if path.exists() else ""
     if lines:
         # Before what is there, which may end within a table of its own.
-        write_file(path, ("\n".join(lines) + "\n" + text).encode())
+        write_file(path, (lines + text).encode())
