@@ -78,7 +78,12 @@ def test_an_administrator_reaches_as_far_as_its_groups(
 
 @pytest.mark.parametrize(
     ("change", "allowed"),
-    [({"password_hash": "new"}, True), ({"role": "ca-administrator"}, False), ({"enabled": True}, False)],
+    [
+        ({"password_hash": "new"}, True),
+        ({"role": "ca-administrator"}, False),
+        ({"enabled": True}, False),
+        ({"password_hash": "new", "enabled": True}, False),
+    ],
 )
 def test_everybody_changes_their_own_password_and_nothing_else(
     change: dict[str, object], allowed: bool

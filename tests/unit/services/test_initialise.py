@@ -201,7 +201,8 @@ def test_a_database_of_another_installation_is_not_taken_over(home: Home, tmp_pa
     stranger.records = home.records
     with pytest.raises(Conflict, match="another installation"):
         stranger.initialise()
-    stranger.keys.generate_key("root", role="root", key_type="ec-p256")
+    for name in ("root", "issuing"):
+        stranger.keys.generate_key(name, role=name, key_type="ec-p256")
     with pytest.raises(Conflict, match="another installation"):
         stranger.initialise()
 

@@ -74,6 +74,7 @@ def test_the_last_enabled_ca_administrator_is_not_disabled() -> None:
     assert set_user_enabled(ROOT_USER, "one", enabled=False, deps=deps).values["enabled"] is False
     with pytest.raises(Conflict, match="two is the last"):
         set_user_enabled(ROOT_USER, "two", enabled=False, deps=deps)
+    assert set_user_enabled(ROOT_USER, "two", enabled=True, deps=deps).values["enabled"] is True
     assert set_user_enabled(ROOT_USER, "one", enabled=True, deps=deps).values["enabled"] is True
     set_user_enabled(ROOT_USER, "two", enabled=False, deps=deps)
 
