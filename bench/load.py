@@ -58,7 +58,10 @@ class Stream:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a stream met. Times are seconds per answered request, in order of arrival."""
+    """What a stream met. `times` are seconds per rightly answered request, in order of arrival.
+
+    `seconds` is how long requests were started; the last few are answered a little later.
+    """
 
     times: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
@@ -115,14 +118,23 @@ def verified_connection(address: tuple[str, int], trust_file: str) -> str:
 
 
 def run(
-    address: tuple[str, int], streams: Sequence[Stream], *, seconds: float, limit: int | None = None
+    address: tuple[str, int],
+    streams: Sequence[Stream],
+    *,
+    seconds: float,
+    limit: int | None = None,
+    settle_seconds: float = 0.0,
 ) -> list[Outcome]:
-    """Run all streams side by side; no request starts after `seconds`, or after `limit` of each stream."""
+    """Run all streams side by side; no request starts after `seconds`, or after `limit` of each stream.
+
+    What is answered in the first `settle_seconds`, which come on top, is forgotten: the connections of a kept
+    stream are made then.
+    """
     # A collection would walk the thousands of prepared requests and show as the server's p99.
     gc.collect()
     gc.disable()
     try:
-        return _Loop(address, streams, limit).run(seconds)
+        return _Loop(address, streams, limit).run(seconds, settle_seconds)
     finally:
         gc.enable()
 
@@ -173,31 +185,38 @@ class _Loop:
         self._lanes = [_Lane(stream, limit, now) for stream in streams]
         self._stopping = False
 
-    def run(self, seconds: float) -> list[Outcome]:
+    def run(self, seconds: float, settle_seconds: float) -> list[Outcome]:
         began = time.perf_counter()
-        ends = began + seconds
-        patience = began + 1
         for lane in self._lanes:
             lane.due = began
-        while True:
-            now = time.perf_counter()
-            if now >= ends:
-                self._stopping = True
-            if not self._stopping:
-                self._start_due(now)
-            if not any(lane.busy for lane in self._lanes) and (self._stopping or self._all_sent()):
-                break
-            if now >= patience:
-                self._give_up_on_the_slow(now)
-                patience = now + 1
-            self._wait(min(ends, patience) if not self._stopping else patience)
+        if settle_seconds:
+            self._until(began + settle_seconds)
+            began = time.perf_counter()
+            for lane in self._lanes:
+                lane.outcome = Outcome()
+        self._until(began + seconds)
         elapsed = time.perf_counter() - began
+        self._stopping = True
+        self._until(began + seconds + 2 * _ANSWER_TIMEOUT_SECONDS)
         for connection in list(self._open.values()):
             self._drop(connection)
         self._epoll.close()
         for lane in self._lanes:
             lane.outcome.seconds = elapsed
         return [lane.outcome for lane in self._lanes]
+
+    def _until(self, ends: float) -> None:
+        """Go on until then, or until nothing is under way and nothing more to start."""
+        patience = time.perf_counter() + 1
+        while (now := time.perf_counter()) < ends:
+            if not self._stopping:
+                self._start_due(now)
+            if (self._stopping or self._all_sent()) and not any(lane.busy for lane in self._lanes):
+                return
+            if now >= patience:
+                self._give_up_on_the_slow(now)
+                patience = now + 1
+            self._wait(min(ends, patience))
 
     def _all_sent(self) -> bool:
         return all(lane.left <= 0 for lane in self._lanes)

@@ -18,7 +18,7 @@ class Plan:
     turns: int = 4
     client_certificates: int = 400
     refusals_per_kind: int = 150
-    attack_seconds: float = 15.0
+    attack_seconds: float = 20.0
     memory_first: int = 10_000
     memory_last: int = 100_000
     stored_certificates: int = 1_000_000
