@@ -268,9 +268,42 @@ def test_a_lost_database_fails_the_batch_and_is_tried_again() -> None:
 
     writer = GroupCommitWriter(session)
     assert outcome(writer.submit(issued_item())) == "DatabaseDown"
-    until(lambda: len(opened) == 3 and writer.available)
+    until(lambda: len(opened) == 3)
+    assert not writer.available, "a connection is no commit"
+    assert outcome(writer.submit(issued_item())) == "committed"
+    assert writer.available
+    writer.close()
+
+
+def test_who_waits_behind_a_commit_that_fails_slowly_fails_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certuary.store.writer.SLOW_FAILURE_SECONDS", 0.0)
+    held = HeldSession()
+    held.failures = [DatabaseDown("locked")]
+    writer = GroupCommitWriter(lambda: held)
+    first = writer.submit(issued_item())
+    assert held.entered.wait(WAIT)
+    behind = [writer.submit(issued_item()) for _ in range(3)]
+    held.go_on()
+    assert [outcome(future) for future in (first, *behind)] == ["DatabaseDown"] * 4
+    assert held.batches == [1]
     assert outcome(writer.submit(issued_item())) == "committed"
     writer.close()
+
+
+def test_closing_after_a_slow_failure_ends_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certuary.store.writer.SLOW_FAILURE_SECONDS", 0.0)
+    held = HeldSession()
+    held.failures = [DatabaseDown("locked")]
+    writer = GroupCommitWriter(lambda: held)
+    first = writer.submit(issued_item())
+    assert held.entered.wait(WAIT)
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    until(lambda: writer.queued == 1)
+    held.go_on()
+    closing.join(WAIT)
+    assert not closing.is_alive()
+    assert outcome(first) == "DatabaseDown"
 
 
 def test_while_the_database_is_gone_items_fail_without_delay() -> None:

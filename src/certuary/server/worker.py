@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 RELOAD_SECONDS = 0.5
 REPORT_SECONDS = 1.0
+PROBE_SECONDS = 1.0
 
 _log = structlog.get_logger("certuary.worker")
 
@@ -104,6 +105,7 @@ class Worker:
         background = [
             asyncio.create_task(self._every(RELOAD_SECONDS, self._reload)),
             asyncio.create_task(self._every(REPORT_SECONDS, self._report)),
+            asyncio.create_task(self._every(PROBE_SECONDS, self._probe_database)),
         ]
         # What start-up made stays; without this every collection would walk it again.
         gc.collect()
@@ -223,10 +225,19 @@ class Worker:
             revision=snapshot.revision,
             disabled_reason=snapshot.disabled_reason or self._clock.problem(),
             problems=problems,
-            database_ok=self._database_ok,
+            database_ok=self._database_ok and self._writer.available,
             counters=dict(self._counters),
         )
         self._board.write(self._orders.slot, report)
+
+    async def _probe_database(self) -> None:
+        """A node that is not ready gets no requests: nobody else would find out that the database can be written."""
+        if self._writer.available:
+            return
+        try:
+            await self._commit_event("database.recovered")
+        except CertuaryError:
+            return
 
     async def _commit_event(self, kind: str) -> None:
         event = AuditRow(

@@ -28,6 +28,9 @@ MAX_BATCH = 64
 LINGER_SECONDS = 0.001
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
+SLOW_FAILURE_SECONDS = 1.0
+"""When a commit fails only after this long (a lock that is not let go of), who waited behind it fails with it: each
+batch would else wait as long once more."""
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ class GroupCommitWriter:
         self._closed = False
         self._last_batch = 0
         self.available = True
-        """False while the database cannot be reached. The writer finds out by itself when it is back."""
+        """False from a failed commit, or connection, to the next commit. Connections the writer tries by itself."""
         self.batches = 0
         self.items = 0
         self._thread = Thread(target=self._run, name="issuance-writer", daemon=True)
@@ -126,10 +129,13 @@ class GroupCommitWriter:
         return batch, False
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
+        began = time.monotonic()
         try:
             self._write(batch)
         except DatabaseDown as problem:
-            self._lose_session(problem)
+            self._lose_database(problem)
+            if time.monotonic() - began > SLOW_FAILURE_SECONDS:
+                batch = [*batch, *self._take_queued()]
             _settle(batch, "the database cannot be written")
         except ItemRefused:
             if len(batch) == 1:
@@ -140,9 +146,21 @@ class GroupCommitWriter:
             for waiting in batch:
                 self._commit([waiting])
         else:
+            self._find_database()
             self.batches += 1
             self.items += len(batch)
             _settle(batch, None)
+
+    def _take_queued(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        with self._lock:
+            while not self._queue.empty():
+                waiting = self._queue.get()
+                if waiting is not None:
+                    taken.append(waiting)
+            if self._closed:
+                self._queue.put(None)  # the end of the thread
+        return taken
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         self._connect()
@@ -154,7 +172,7 @@ class GroupCommitWriter:
             raise
         except Exception as problem:
             # An item that cannot even be sent. Whatever state it left the connection in goes with it.
-            self._lose_session(problem)
+            self._drop_session()
             raise ItemRefused from problem
 
     def _connect(self) -> None:
@@ -163,26 +181,32 @@ class GroupCommitWriter:
             return
         try:
             self._session = self._open_session()
-        except DatabaseDown:
+        except DatabaseDown as problem:
             self._retry_at = time.monotonic() + self._backoff
             self._backoff = min(2 * self._backoff, LAST_BACKOFF_SECONDS)
-            self.available = False
+            self._lose_database(problem)
             return
         self._backoff = FIRST_BACKOFF_SECONDS
+
+    def _lose_database(self, problem: DatabaseDown) -> None:
+        if self._session is not None:
+            # Tried again at once: a restarted server is back before the next request.
+            self._drop_session()
+            self._retry_at = 0.0
+        if self.available:
+            cause = " ".join(str(problem.__cause__ or problem).split())
+            _logger.warning("the database is lost: %s", cause)
+        self.available = False
+
+    def _find_database(self) -> None:
         if not self.available:
             _logger.warning("the database is back")
         self.available = True
 
-    def _lose_session(self, problem: Exception) -> None:
-        """Tried again at once: a restarted server is back before the next request."""
-        if self._session is None:
-            return
-        cause = " ".join(str(problem.__cause__ or problem).split())
-        _logger.warning("a batch could not be committed: %s", cause)
-        self._session.close()
-        self._session = None
-        self._retry_at = 0.0
-        self.available = False
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
 
 def _settle(batch: Sequence[_Waiting], failure: str | None) -> None:
