@@ -77,6 +77,7 @@ _NEVER = float("inf")
 _NOT_HTTP = (400, "malformed-request: this is not a valid HTTP/1.1 request")
 _HEAD_TOO_LARGE = (400, "malformed-request: the request's head is larger than 32 KiB")
 _BODY_TOO_LARGE = (413, "body-too-large: a request's body is at most 64 KiB")
+_TOO_MANY_WAIT = (400, "malformed-request: too many requests were sent without waiting for an answer")
 
 
 class EstHttpProtocol(HttpToolsProtocol):
@@ -92,6 +93,7 @@ class EstHttpProtocol(HttpToolsProtocol):
         self._receiving = False  # between a request's first octet and its last
         self._in_head = False
         self._head_octets = 0
+        self._octets = 0  # of the request being received, framing included
         self._hosts = 0
         self._active: RequestResponseCycle | None = None  # the request the application is at work on
         self._refusal: Refusal | None = None
@@ -106,17 +108,26 @@ class EstHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:
             return
-        if not self._receiving:
-            self._begin_receiving()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError as problem:
             cause = problem.__context__
             self._refuse(cause if isinstance(cause, Refusal) else Refusal(*_NOT_HTTP))
         else:
-            self._count_unfinished_head(len(data))
+            self._count_unfinished(len(data))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._connection.deadline = self.loop.time() + limits.FLUSH_SECONDS
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._connection.deadline = self.loop.time() + limits.REQUEST_SECONDS
 
     def deadline_passed(self) -> None:
+        if self.flow.write_paused:  # whoever does not read its answers gets no others
+            self._connection.abort()
+            return
         if not self._receiving:  # an idle kept-alive connection
             self.transport.close()
             return
@@ -134,15 +145,21 @@ class EstHttpProtocol(HttpToolsProtocol):
     # The parser's callbacks.
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= limits.MAX_PIPELINED:
+            # Reading is paused by then, but thousands of small requests come in one read.
+            raise Refusal(*_TOO_MANY_WAIT)
         super().on_message_begin()
         self.scope["extensions"] = {TLS_EXTENSION: self._tls_session}  # type: ignore[dict-item]
         self._in_head = True
         self._head_octets = 0
+        self._octets = 0
         self._hosts = 0
-        if not self._receiving:  # a pipelined request
-            self._begin_receiving()
+        self._receiving = True
+        self._connection.deadline = self.loop.time() + limits.REQUEST_SECONDS
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer, which must not pass for a header (RFC 9110 section 6.5.1)
         name = name.lower()
         self._head_octets += len(name) + len(value)
         if len(self.headers) >= limits.MAX_HEADERS:
@@ -159,9 +176,14 @@ class EstHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._head_octets + len(self.url) > limits.MAX_HEAD_OCTETS:
+            raise Refusal(*_HEAD_TOO_LARGE)
         if self.parser.should_upgrade():
             raise Refusal(400, "malformed-request: this listener speaks HTTP/1.1 only")
         version = self.parser.get_http_version()
+        # RFC 9112 section 6.1: a Transfer-Encoding in HTTP/1.0 is a fault in the framing.
+        if version != "1.1" and (version != "1.0" or _has_transfer_encoding(self.headers)):
+            raise Refusal(*_NOT_HTTP)
         if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             raise Refusal(400, "malformed-request: exactly one Host header is needed")
         self.scope["method"] = self.parser.get_method().decode("ascii")
@@ -193,7 +215,8 @@ class EstHttpProtocol(HttpToolsProtocol):
         cycle.more_body = False
         cycle.message_event.set()
         self._receiving = False
-        self._connection.deadline = _NEVER  # the application has time limits of its own
+        if not self.flow.write_paused:
+            self._connection.deadline = _NEVER  # the application has time limits of its own
         if self._active is not None:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
@@ -207,6 +230,8 @@ class EstHttpProtocol(HttpToolsProtocol):
             return
         if self.pipeline:
             self._active, app = self.pipeline.pop()
+            if not self._receiving:
+                self._connection.deadline = _NEVER
             self._start_asgi_task(self._active, app)
             return
         if self._refusal is not None:
@@ -218,17 +243,15 @@ class EstHttpProtocol(HttpToolsProtocol):
 
     # Helpers.
 
-    def _begin_receiving(self) -> None:
-        self._receiving = True
-        self._connection.deadline = self.loop.time() + limits.REQUEST_SECONDS
-
-    def _count_unfinished_head(self, octets: int) -> None:
-        """Bound a head whose line does not end: the parser keeps it, and no callback tells."""
-        if not self._in_head:
+    def _count_unfinished(self, octets: int) -> None:
+        """Bound what no callback tells of in time: a line or a trailer that does not end, chunk extensions."""
+        if not self._receiving:
             return
-        self._head_octets += octets
-        if self._head_octets > limits.MAX_HEAD_OCTETS:
+        self._octets += octets
+        if self._in_head and self._octets > limits.MAX_HEAD_OCTETS:
             self._refuse(Refusal(*_HEAD_TOO_LARGE))
+        elif self._octets > limits.MAX_REQUEST_OCTETS:
+            self._refuse(Refusal(*_BODY_TOO_LARGE))
 
     def _set_path(self) -> None:
         try:
@@ -260,10 +283,22 @@ class EstHttpProtocol(HttpToolsProtocol):
         self.transport.close_lingering()
 
 
+def _has_transfer_encoding(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in headers)
+
+
 class EstCycle(RequestResponseCycle):
     """One request and its answer: a start message with an exact Content-Length, then the whole body."""
 
     transport: TlsConnection  # type: ignore[assignment]
+
+    async def receive(self) -> Any:
+        """The whole body: the application was not called before it was there. Unlike uvicorn's, this does not
+        resume reading, which would let a peer queue requests faster than they are answered."""
+        if self.disconnected:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Any) -> None:
         if self.disconnected:
@@ -278,6 +313,8 @@ class EstCycle(RequestResponseCycle):
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
+        elif self.flow.write_paused:
+            await self.flow.drain()  # the next request waits until this answer is read
         self.on_response()
 
     def _make_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:

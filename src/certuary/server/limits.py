@@ -23,4 +23,10 @@ SWEEP_SECONDS = 0.5
 MAX_HEADERS = 100
 MAX_HEAD_OCTETS = 32 * 1024
 MAX_BODY_OCTETS = 64 * 1024
+MAX_REQUEST_OCTETS = 512 * 1024
+"""Head, body, and what frames the body: a chunk of one octet is six on the wire."""
+
+MAX_PIPELINED = 16
+"""Requests of one connection that may wait behind the one being answered."""
+
 MAX_LINGER_OCTETS = 8 * 1024 * 1024

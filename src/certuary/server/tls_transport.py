@@ -99,6 +99,8 @@ class TlsConnection(asyncio.Protocol):
                 self._raw.abort()
 
     def eof_received(self) -> bool:
+        # What is still to be sent may never be read, and a request under way has no deadline of ours.
+        self.deadline = min(self.deadline, self._listener.now() + limits.FLUSH_SECONDS)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -189,6 +191,8 @@ class TlsConnection(asyncio.Protocol):
             except ssl.SSLError:
                 # Also how a refused client certificate shows on TLS 1.3, and a torn record.
                 self._flush()
+                self._phase = Phase.LINGERING
+                self.deadline = self._listener.now() + limits.FLUSH_SECONDS
                 self._raw.close()
                 return
             if not data:  # close_notify
