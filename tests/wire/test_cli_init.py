@@ -134,6 +134,7 @@ def test_two_inits_at_once_make_one_home(tmp_path: Path) -> None:
     ]
     told = [process.communicate(timeout=120) for process in both]
     assert sorted(process.returncode for process in both) == [0, 65], told
+    assert sum(b"is initialised already" in stderr for _, stderr in told) == 1, told
     assert len(json.loads(shell.run("user", "list", "--json").stdout)) == 1
 
 

@@ -58,7 +58,7 @@ def change_records(actor: Actor, deps: ChangeDeps) -> Iterator[RecordChanges]:
         with deps.records.transaction() as transaction:
             yield RecordChanges(actor, transaction, deps)
     except Refused as refusal:
-        row = _audit_row("change.refused", actor, "", {"rule": refusal.rule, "detail": refusal.detail}, deps)
+        row = audit_row("change.refused", actor, "", {"rule": refusal.rule, "detail": refusal.detail}, deps)
         with deps.records.transaction() as transaction:
             transaction.add_audit(row)
         raise
@@ -67,7 +67,7 @@ def change_records(actor: Actor, deps: ChangeDeps) -> Iterator[RecordChanges]:
 def add_audit_event(actor: Actor, kind: str, target: str, detail: Values, deps: ChangeDeps) -> None:
     """Commit an event that has no record of its own, such as a new passphrase."""
     with deps.records.transaction() as transaction:
-        transaction.add_audit(_audit_row(kind, actor, target, detail, deps))
+        transaction.add_audit(audit_row(kind, actor, target, detail, deps))
 
 
 def require_ca_administrator(actor: Actor, what: str, deps: ChangeDeps) -> None:
@@ -163,7 +163,7 @@ class RecordChanges:
         if after:
             detail["after"] = _described(after, changed)
         target = f"{record.kind}:{record_name(record)}"
-        self._transaction.add_audit(_audit_row(kind, self._actor, target, detail, self._deps))
+        self._transaction.add_audit(audit_row(kind, self._actor, target, detail, self._deps))
 
 
 def record_name(record: Record) -> str:
@@ -198,7 +198,8 @@ def _plain(key: str, value: object) -> object:
     return value
 
 
-def _audit_row(kind: str, actor: Actor, target: str, detail: Values, deps: ChangeDeps) -> AuditRow:
+def audit_row(kind: str, actor: Actor, target: str, detail: Values, deps: ChangeDeps) -> AuditRow:
+    """An event as a row; long names are cut to what the table holds."""
     return AuditRow(
         at=deps.clock.now(),
         kind=kind,

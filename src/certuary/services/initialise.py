@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certuary.core.certificate import KEY_TYPES, SigningKey
 from certuary.core.profile_config import parse_profile
+from certuary.core.values import serial_to_text
 from certuary.errors import AlreadyExists, Conflict, InvalidValue
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records
+from certuary.services.change_record import ChangeDeps, RecordChanges, audit_row, change_records
 from certuary.services.create_authority import (
     ISSUING_NAME,
     ROOT_NAME,
@@ -260,8 +261,11 @@ def _issue_listener_certificate(new: NewHome, root: Record, issuing: Record, dep
 
 def _record_certificate(row: CertificateRow, deps: InitialiseDeps) -> None:
     """Commits before the certificate is put in place."""
+    target = serial_to_text(row.serial)
+    detail = {"alternative_names": row.alternative_names, "not_after": row.not_after.isoformat()}
     with deps.changes.records.transaction() as transaction:
         transaction.add_certificate(row)
+        transaction.add_audit(audit_row("listener.renewed", INSTALLER, target, detail, deps.changes))
 
 
 def _signer(authority: Record, keys: KeyStore) -> SigningKey:

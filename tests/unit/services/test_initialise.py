@@ -126,6 +126,7 @@ def test_every_record_of_a_new_home_is_audited(home: Home) -> None:
     kinds = [event.kind for event in home.records.audit]
     assert kinds.count("profile.added") == len(shipped_profiles())
     assert kinds.count("authority.added") == 2
+    assert kinds[-1] == "listener.renewed"
 
 
 def test_an_initialised_home_is_not_initialised_again(home: Home) -> None:
