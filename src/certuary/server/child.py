@@ -12,7 +12,9 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +83,22 @@ def decode_orders(line: bytes) -> ChildOrders:
         )
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as problem:
         raise ConfigError("the orders of a child process cannot be read") from problem
+
+
+@contextmanager
+def hang_up_held() -> Iterator[None]:
+    """A process started in here inherits the held SIGHUP: one that comes while it starts waits for it, where it would
+    have ended it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        take_hang_up()
+
+
+def take_hang_up() -> None:
+    """Called once there is a handler for SIGHUP."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def when_supervisor_is_gone(pipe_fd: int, act: Callable[[], None]) -> None:

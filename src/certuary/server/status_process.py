@@ -26,7 +26,7 @@ from certuary.core.certificate import SigningKey
 from certuary.errors import CertuaryError
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
-from certuary.server.child import ChildOrders, read_orders, when_supervisor_is_gone
+from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
 from certuary.server.crl_job import CrlJob, CrlJobDeps
 from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
@@ -99,6 +99,7 @@ class StatusProcess:
         # The supervisor passes on what a terminal sends; there is nothing here to read again on SIGHUP.
         for number in (signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, lambda: None)
+        take_hang_up()
         when_supervisor_is_gone(pipe_fd, server.stop)
         self._jobs.start()
         await self._first_round()

@@ -21,7 +21,7 @@ import structlog
 
 from certuary.errors import ConfigError
 from certuary.server.board import Board
-from certuary.server.child import ChildOrders, write_orders
+from certuary.server.child import ChildOrders, hang_up_held, write_orders
 from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
 from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
@@ -130,11 +130,12 @@ class Supervisor:
     def _spawn(self, child: _Child) -> None:
         """Start the process; it imports, then waits for its orders."""
         read_fd, child.pipe_fd = os.pipe()
-        child.process = subprocess.Popen(
-            [sys.executable, "-m", child.module, str(read_fd)],
-            pass_fds=(read_fd, child.listen.fileno(), self._board.fd),
-            stdin=subprocess.DEVNULL,
-        )
+        with hang_up_held():
+            child.process = subprocess.Popen(
+                [sys.executable, "-m", child.module, str(read_fd)],
+                pass_fds=(read_fd, child.listen.fileno(), self._board.fd),
+                stdin=subprocess.DEVNULL,
+            )
         os.close(read_fd)
 
     def _give_orders(self, child: _Child) -> None:

@@ -25,7 +25,7 @@ from certuary.errors import CertuaryError
 from certuary.est.app import build
 from certuary.est.deps import EstDeps
 from certuary.server.board import Board
-from certuary.server.child import ChildOrders, read_orders, when_supervisor_is_gone
+from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
 from certuary.server.http_protocol import EstHttpProtocol
 from certuary.server.listener import Listener
@@ -98,6 +98,7 @@ class Worker:
         self._reloading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
         await loop.run_in_executor(self._reloading, self._prepare)
         loop.add_signal_handler(signal.SIGHUP, self._identity.read_again)
+        take_hang_up()
         listener = self._make_listener(loop)
         await listener.start(socket.socket(fileno=self._orders.listen_fd))
         await self._commit_event("est.started")
