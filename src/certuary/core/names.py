@@ -42,6 +42,10 @@ _ESCAPED = re.compile(r'[,+"\\<>;]|^[ #]| $|[\x00-\x1f\x7f]')
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9._:@/-]| (?! ))*(?<! )", re.ASCII)
 
 
+# `json.dumps` with separators would make an encoder for each call.
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def subject_text(name: x509.Name) -> str:
     """RFC 4514: the last attribute first, "CN=dev-1,O=Acme"."""
     return name.rfc4514_string(ATTRIBUTE_NAMES)
@@ -94,7 +98,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def alternative_names_text(names: Iterable[x509.GeneralName]) -> str:
     """A canonical JSON list, sorted, each once: `["DNS:a.example","IP:10.0.0.1"]`, `[]` for none."""
-    return json.dumps(sorted({general_name_text(name) for name in names}), separators=(",", ":"))
+    return _encode_json(sorted({general_name_text(name) for name in names}))
 
 
 def general_name_text(name: x509.GeneralName) -> str:

@@ -40,7 +40,9 @@ def serial_from_text(text: str) -> int:
 
 def time_to_text(moment: datetime) -> str:
     """The database's text form: UTC, no zone suffix, microseconds only where there are any."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(sep=" ")[: -len("+00:00")]
 
 
 def time_from_text(text: str) -> datetime:

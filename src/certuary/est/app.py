@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ from certuary.core.est import (
     route,
 )
 from certuary.core.transfer import encode_body
+from certuary.core.values import SERIAL_RANDOM_OCTETS, make_serial
 from certuary.errors import (
     CertuaryError,
     MethodNotAllowed,
@@ -127,13 +129,15 @@ class Endpoint:
         profile: ActiveProfile,
         ignored: tuple[str, ...],
     ) -> Response:
+        now = self._deps.clock.require_safe()
         enrolment = EnrolRequest(
             operation=found.operation,
             label=found.label,
             body=request.body,
             request_id=request.id,
-            address=request.address,
-            now=self._deps.clock.require_safe(),
+            address=request.tls.address_text,
+            now=now,
+            serial=make_serial(int(now.timestamp() * 1000), self._deps.random_octets(SERIAL_RANDOM_OCTETS)),
             tls_unique=request.tls.unique,
             ignored_headers=ignored,
         )
@@ -194,7 +198,7 @@ class StrangerEvents:
             actor="",
             target="",
             request_id=request.id,
-            address=str(request.address),
+            address=request.tls.address_text,
             detail=json.dumps(detail, separators=(",", ":")),
         )
         await self._deps.writer.submit_async(BatchItem(audit=event), asyncio.get_running_loop())
@@ -224,6 +228,10 @@ def _check_media_type(request: Request) -> None:
     encoding = request.headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"", b"identity"):
         raise UnsupportedMediaType("a compressed body is not accepted", rule="content-encoding")
-    content_type = request.headers.get(b"content-type", b"")
-    if parse_media_type(content_type).essence != PKCS10:
+    if not _is_pkcs10(request.headers.get(b"content-type", b"")):
         raise UnsupportedMediaType(f"Content-Type: {PKCS10} is needed")
+
+
+@lru_cache(maxsize=64)
+def _is_pkcs10(content_type: bytes) -> bool:
+    return parse_media_type(content_type).essence == PKCS10

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from certuary.core.values import Address, fold_address
+from certuary.core.values import Address
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -28,8 +28,10 @@ FORWARDING_HEADERS = frozenset(
 
 
 class TlsSession(Protocol):
-    """What the listener puts into the scope; `memo` is ours to use, once a connection."""
+    """What the listener puts into the scope: of the connection, told once. `memo` is ours to use."""
 
+    address: Address
+    address_text: str
     certificate_der: bytes | None
     version: str
     memo: object
@@ -46,10 +48,15 @@ class Request:
     repeated: frozenset[bytes]
     """Names of headers that came more than once; `headers` has the last of each."""
     body: bytes
-    address: Address
     tls: TlsSession
 
+    @property
+    def address(self) -> Address:
+        return self.tls.address
+
     def ignored_headers(self) -> tuple[str, ...]:
+        if FORWARDING_HEADERS.isdisjoint(self.headers):
+            return ()
         return tuple(sorted(name.decode() for name in self.headers.keys() & FORWARDING_HEADERS))
 
 
@@ -68,7 +75,6 @@ async def read_request(
         headers=headers,
         repeated=repeated,
         body=await _read_body(receive),
-        address=fold_address(scope["client"][0]),
         tls=scope["extensions"]["certuary.tls"],
     )
 

@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from certuary.core.values import Address
 from certuary.server import limits
 from certuary.server.tls_transport import TlsConnection
 
@@ -32,10 +33,12 @@ TLS_EXTENSION = "certuary.tls"
 class TlsSession:
     """What the EST application may know of the TLS session. `memo` is for what it works out once a connection."""
 
-    __slots__ = ("_tls", "certificate_der", "memo", "version")
+    __slots__ = ("_tls", "address", "address_text", "certificate_der", "memo", "version")
 
-    def __init__(self, tls: ssl.SSLObject) -> None:
+    def __init__(self, tls: ssl.SSLObject, address: Address) -> None:
         self._tls = tls
+        self.address = address
+        self.address_text = str(address)
         self.certificate_der: bytes | None = tls.getpeercert(binary_form=True)
         self.version: str = tls.version() or ""
         self.memo: object = None
@@ -103,7 +106,9 @@ class EstHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._tls_session = TlsSession(self._connection.get_extra_info("ssl_object"))
+        self._tls_session = TlsSession(
+            self._connection.get_extra_info("ssl_object"), self._connection.address
+        )
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:

@@ -183,7 +183,14 @@ class TlsConnection(asyncio.Protocol):
 
     def _read(self) -> None:
         tls = self._tls
-        while self._phase is Phase.OPEN and tls is not None and self._http is not None:
+        # OpenSSL takes whole records out of the BIO and no more; what is left of one waits there for its rest.
+        # So an empty BIO has nothing to say, and asking would only raise.
+        while (
+            self._incoming.pending
+            and self._phase is Phase.OPEN
+            and tls is not None
+            and self._http is not None
+        ):
             try:
                 data = tls.read(_READ_OCTETS)
             except ssl.SSLWantReadError:

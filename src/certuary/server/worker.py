@@ -31,6 +31,7 @@ from certuary.server.http_protocol import EstHttpProtocol
 from certuary.server.listener import Listener
 from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
+from certuary.server.random_octets import RandomOctets
 from certuary.server.wiring import (
     PEPPER,
     Stores,
@@ -175,10 +176,9 @@ class Worker:
             enrol=EnrolDeps(
                 reader=self._stores.reader,
                 blocklist=lambda: self._blocklist,
-                random_octets=os.urandom,
             ),
             blocking=self._blocking,
-            random_octets=os.urandom,
+            random_octets=RandomOctets(),
             count=self._count,
         )
 

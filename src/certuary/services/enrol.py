@@ -30,7 +30,7 @@ from certuary.core.names import (
 )
 from certuary.core.profile import NamesAndKey, plan_certificate
 from certuary.core.transfer import decode_body
-from certuary.core.values import Address, make_serial, serial_to_text
+from certuary.core.values import serial_to_text
 from certuary.errors import (
     CertuaryError,
     KeyReused,
@@ -45,28 +45,30 @@ from certuary.services.authorise import check_grant, check_names
 from certuary.services.ports import AuditRow, BatchItem, CertificateReader, CertificateRow, EnrolmentRow
 from certuary.services.snapshot import ActiveProfile, Snapshot
 
+# `json.dumps` with separators would make an encoder for each call.
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolRequest:
-    """`body` is as it was sent. `tls_unique` is a function: most requests do not ask for it."""
+    """`body` is as it was sent, `serial` for the certificate that comes of it. `tls_unique` is a function: most
+    requests do not ask for it."""
 
     operation: Operation
     label: str | None
     body: bytes
     request_id: str
-    address: Address
+    address: str
     now: datetime
+    serial: int
     tls_unique: Callable[[], bytes | None]
     ignored_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolDeps:
-    """`random_octets(n)` is the serial numbers' source of randomness."""
-
     reader: CertificateReader
     blocklist: Callable[[], Blocklist]
-    random_octets: Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def enrol(
             extensions=csr.extensions,
         ),
         profile.compiled,
-        serial=make_serial(int(request.now.timestamp() * 1000), deps.random_octets(12)),
+        serial=request.serial,
         now=request.now,
     )
     # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
@@ -266,7 +268,7 @@ def _enrolment(
         application_id=caller.application.id,
         profile_version_id=profile.version_id,
         label=request.label or "",
-        address=str(request.address),
+        address=request.address,
         serial=serial,
         csr_der=csr_der,
     )
@@ -286,6 +288,6 @@ def _audit(
         actor=caller.application.name,
         target=target,
         request_id=request.request_id,
-        address=str(request.address),
-        detail=json.dumps(detail, separators=(",", ":")),
+        address=request.address,
+        detail=_encode_json(detail),
     )
