@@ -27,6 +27,10 @@ def serve_command(
     est_port: Annotated[
         int | None, typer.Option("--est-port", help="EST over HTTPS. (default: 8443)")
     ] = None,
+    portal_port: Annotated[
+        int | None,
+        typer.Option("--portal-port", help="Kept for the portal; nothing listens there yet. (default: 8444)"),
+    ] = None,
     status_port: Annotated[
         int | None, typer.Option("--status-port", help="CRLs and health over HTTP. (default: 8080)")
     ] = None,
@@ -36,7 +40,13 @@ def serve_command(
     ] = None,
 ) -> None:
     """Serve EST until SIGTERM. An empty home is initialised first."""
-    given = {"bind": bind, "est_port": est_port, "status_port": status_port, "workers": workers}
+    given = {
+        "bind": bind,
+        "est_port": est_port,
+        "portal_port": portal_port,
+        "status_port": status_port,
+        "workers": workers,
+    }
     flags: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     settings = invocation(context).settings(flags)
     if not is_initialised(settings.home):

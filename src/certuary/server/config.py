@@ -28,6 +28,7 @@ class Settings:
     organization: str = "Certuary"
     bind: str = "127.0.0.1"
     est_port: int = 8443
+    portal_port: int = 8444
     status_port: int = 8080
     status_url: str = ""
     workers: int = 1
@@ -147,6 +148,6 @@ def _check(settings: Settings) -> None:
         raise ConfigError("'tls_certificate_file' and 'tls_key_file' go together")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise ConfigError("setting 'log_level' is debug, info, warning or error")
-    for key in ("est_port", "status_port"):
+    for key in ("est_port", "portal_port", "status_port"):
         if not 0 <= getattr(settings, key) <= 65535:
             raise ConfigError(f"setting {key!r} is a port, 0 to 65535")
