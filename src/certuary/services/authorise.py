@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cryptography import x509
 
@@ -45,8 +45,15 @@ def check_grant(caller: Caller, snapshot: Snapshot, label: str | None, profile: 
         raise NotPermitted("the application may use its labels only", rule="label-needed")
 
 
-def check_names(caller: Caller, subject: x509.Name, alternative_names: Sequence[x509.GeneralName]) -> None:
-    """A certificate speaks for its own names; a password or an RA for what the application's subject rule allows."""
+def check_names(
+    caller: Caller,
+    subject: x509.Name,
+    alternative_names: Sequence[x509.GeneralName],
+    *,
+    fixed: Collection[x509.NameAttribute[str]] = (),
+) -> None:
+    """A certificate speaks for its own names; a password or an RA for what the application's subject rule allows.
+    `fixed` are the attributes that the profile writes in its own way."""
     own = caller.certificate
     if not caller.may_choose_names:
         assert own is not None
@@ -54,6 +61,12 @@ def check_names(caller: Caller, subject: x509.Name, alternative_names: Sequence[
             raise SubjectRefused(
                 "a client certificate speaks only for its own subject and alternative names;"
                 " give the application's password for others"
+            )
+        # RFC 5280 takes "alice" and "ALICE" for the same; many who rely on certificates do not.
+        respelt = set(subject).difference(own.subject, fixed)
+        if respelt:
+            raise SubjectRefused(
+                f"write {respelt.pop().rfc4514_string()[:80]!r} exactly as the client certificate does"
             )
     rule = caller.application.subject_rule
     if rule is not None:

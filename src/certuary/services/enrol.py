@@ -118,7 +118,7 @@ def enrol(
         now=request.now,
     )
     # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
-    check_names(caller, plan.subject, plan.alternative_names)
+    check_names(caller, plan.subject, plan.alternative_names, fixed=profile.profile.subject.fixed.values())
     findings = lint_plan(plan)
     if findings:
         raise ProfileRefused(str(findings[0]), rule="lint")

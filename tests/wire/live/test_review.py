@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.server import limits
 from certuary.server.tls_transport import TlsConnection
-from tests.est_session import EstSession, basic, quickstart_credentials
+from tests.est_session import BASE, EstSession, basic, quickstart_credentials
 from tests.request_maker import usual_request
 from tests.running_server import RunningServer, running_server
 from tests.wire.live.test_listener import Running, head, read_all
@@ -357,3 +357,21 @@ def test_two_hundred_password_checks_at_once_cost_little_memory_and_stop_nobody(
     assert set(statuses) == {401, 429}
     assert enrolled >= 10
     assert most - before < 60 * 1024
+
+
+# Being somebody else.
+
+
+@pytest.mark.parametrize("common_name", ["ALICE", "Alice", "\uff41lice"])
+@pytest.mark.parametrize("operation", ["simpleenroll", "simplereenroll"])
+def test_a_certificate_does_not_speak_for_another_spelling_of_its_name(
+    server: RunningServer, tmp_path: Path, operation: str, common_name: str
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    with EstSession(server, credentials=quickstart_credentials(server)) as by_password:
+        certificate = by_password.enrol(usual_request(key, common_name="alice")).certificate
+    with EstSession(server, certificate=(certificate, key), work=tmp_path) as session:
+        path = f"{BASE}/{operation}"
+        assert session.enrol(new_request("alice"), path=path).status == 200
+        refused = session.enrol(new_request(common_name), path=path)
+    assert (refused.status, refused.rule) == (403, "subject-refused")
