@@ -91,6 +91,10 @@ class Endpoint:
             await self._strangers.record("request.headers-ignored", request, {"headers": ignored})
         if not _is_open(found, snapshot):
             caller = await self._authenticate(request, snapshot)
+            while (current := self._deps.snapshot()) is not snapshot:
+                # A password may have waited for its check: whom a change has disabled meanwhile is out.
+                snapshot, profile = current, find_profile(current, found.label)
+                caller = await self._authenticate(request, snapshot)
         if found.operation in _OPEN_OPERATIONS:
             return self._prepare(found.operation, profile)
         return await self._enrol(request, found, caller, snapshot, profile, ignored)
