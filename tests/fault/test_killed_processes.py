@@ -41,7 +41,7 @@ def test_nothing_acknowledged_is_lost_when_the_worker_is_killed_twenty_times(
             worker = wait_for_successor(server, "est", worker)
         load.wait_for(20)
         load.stop()
-        tell(f"{len(load.received)} received, {len(load.unanswered)} cut off by {KILLS} kills")
+        tell(f"worker killed {KILLS} times: {len(load.received)} received, {len(load.unanswered)} cut off")
         assert load.unanswered, "no kill hit a request"
         assert load.torn == []
         assert {refusal.status for refusal in load.refused} <= {429, 503}
@@ -75,7 +75,7 @@ def test_processes_end_with_a_killed_supervisor_and_a_new_start_works(
         assert len(orphans) == 2
         kill(server.process.pid)
         took = until(lambda: not any(map(is_running, orphans)), 10, "the end of the orphans")
-        tell(f"orphans ended after {took:.2f} s")
+        tell(f"supervisor killed: its processes ended after {took:.2f} s")
         assert load.torn == []
         with running_server(home, est_port=server.est_port, status_port=server.status_port) as again:
             load.wait_for(20)

@@ -23,14 +23,14 @@ def test_nothing_acknowledged_is_lost_when_workers_and_postgresql_crash(
     postgres: PostgresServer, postgres_home: Path, tell: Callable[[str], None]
 ) -> None:
     with running_server(postgres_home, "--workers", "2") as server, Load(server) as load:
-        for _ in range(4):
+        for _ in range(3):
             kill_a_worker(server)
             until(lambda: len(process_ids(server, "est")) == 2, 20, "both workers")
         crash_and_recover(postgres, server, load, lambda: None)
         took = crash_and_recover(postgres, server, load, lambda: kill_a_worker(server))
         load.stop()
         tell(
-            f"PostgreSQL crashed twice, workers killed 5 times: {len(load.received)} received,"
+            f"PostgreSQL crashed twice, workers killed 4 times: {len(load.received)} received,"
             f" {len(load.refused)} refused, {len(load.unanswered)} cut off, ready again after {took:.1f} s"
         )
         assert load.torn == []
