@@ -38,7 +38,8 @@ class IdentityFile:
     def refresh(self) -> None:
         """Look whether anything changed; cheap when nothing did."""
         mark = self._current_mark()
-        if mark != self._mark:
+        # A problem may pass by itself: files that were read while they were being replaced, too many open files.
+        if mark != self._mark or self.problem is not None:
             self._mark = mark
             self.read_again()
 
@@ -47,8 +48,12 @@ class IdentityFile:
         try:
             self.context = self._build()
         except CertuaryError as problem:
-            self.problem = f"the listener's new certificate cannot be used: {problem}"
-            _log.error("the listener's certificate cannot be read; the last one stays", problem=str(problem))
+            text = f"the listener's new certificate cannot be used: {problem}"
+            if text != self.problem:
+                _log.error(
+                    "the listener's certificate cannot be read; the last one stays", problem=str(problem)
+                )
+            self.problem = text
             return
         self.problem = None
         self.on_change(self.context)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 RELOAD_SECONDS = 0.5
 REPORT_SECONDS = 1.0
 PROBE_SECONDS = 1.0
+STALE_SECONDS = 15.0
+"""A worker that could not read the configuration for so long answers 503: whoever was disabled or revoked meanwhile
+would still be let in."""
 
 _log = structlog.get_logger("certuary.worker")
 
@@ -87,6 +90,7 @@ class Worker:
         self._counters: Counter[str] = Counter()
         self._started_at = time.time()
         self._database_ok = True
+        self._read_at = time.monotonic()
         self._problems: tuple[str, ...] = ()
 
     async def run(self) -> None:
@@ -127,7 +131,8 @@ class Worker:
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
         self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys)
-        self._current = _Current(snapshot=self._loader.load())
+        self._loaded = self._loader.load()
+        self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
         self._writer: GroupCommitWriter = self._stores.new_writer()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER)))
@@ -199,22 +204,32 @@ class Worker:
         loop = asyncio.get_running_loop()
         try:
             snapshot = await loop.run_in_executor(self._reloading, self._loader.refresh)
-        except CertuaryError as problem:
+        except Exception as problem:  # a row edited by hand may hold what the database's driver cannot read
             if self._database_ok:
-                _log.error(
-                    "the configuration cannot be read; the last one stays in force", problem=str(problem)
-                )
+                _log.error("the configuration cannot be read", problem=str(problem), exc_info=problem)
             self._database_ok = False
             return
         self._database_ok = True
+        self._read_at = time.monotonic()
         if snapshot is not None:
-            self._current.snapshot = snapshot
+            if snapshot.revision < self._loaded.revision:
+                # An older database took over: what was revoked since it was left is in no delta.
+                self._directory.forget_all()
+            self._loaded = snapshot
             _log.info("configuration reloaded", revision=snapshot.revision)
+        self._current.snapshot = self._loaded
         self._directory.forget_revoked(self._loader.take_revoked())
         self._identity.refresh()
         self._blocklist = self._blocklist_file.current()
 
+    def _disable_when_stale(self) -> None:
+        if self._current.snapshot is self._loaded and time.monotonic() - self._read_at > STALE_SECONDS:
+            reason = "the configuration cannot be read from the database"
+            self._current.snapshot = replace(self._loaded, disabled_reason=reason)
+            _log.error("EST is disabled", reason=reason)
+
     async def _report(self) -> None:
+        self._disable_when_stale()
         snapshot = self._current.snapshot
         own = (self._clock.problem(), self._identity.problem, self._blocklist_file.problem)
         problems = (*self._loader.problems, *filter(None, own))

@@ -68,6 +68,12 @@ class CertificateDirectory:
                 if digest is not None:
                     self._known.pop(digest, None)
 
+    def forget_all(self) -> None:
+        with self._lock:
+            self._generation += 1
+            self._known.clear()
+            self._digests.clear()
+
     def _remember(self, digest: bytes, identity: CertificateIdentity) -> None:
         self._known[digest] = identity
         self._digests[identity.authority_id, identity.serial] = digest
