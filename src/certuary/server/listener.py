@@ -11,6 +11,7 @@ from typing import Any
 from certuary.core.values import Address, Network
 from certuary.server import limits
 from certuary.server.tls_transport import HttpProtocol, TlsConnection
+from certuary.services.password_quota import household
 
 
 class Listener:
@@ -35,7 +36,7 @@ class Listener:
         self._loop = loop
         self._counters = counters
         self._proxies = proxy_protocol_from
-        self._per_address: Counter[Address] = Counter()
+        self._per_address: Counter[object] = Counter()
         self._admitted: set[TlsConnection] = set()
         self._max_connections = max_connections
         self._max_per_address = max_connections_per_address
@@ -71,15 +72,12 @@ class Listener:
     def admit(self, connection: TlsConnection) -> bool:
         """Count a connection against the caps; False when it is one too many."""
         self.connections.add(connection)
-        address = connection.address
-        if (
-            len(self._admitted) >= self._max_connections
-            or self._per_address[address] >= self._max_per_address
-        ):
+        source = household(connection.address)
+        if len(self._admitted) >= self._max_connections or self._per_address[source] >= self._max_per_address:
             self.count("connections.refused")
             return False
         self._admitted.add(connection)
-        self._per_address[address] += 1
+        self._per_address[source] += 1
         self.count("connections.accepted")
         return True
 
@@ -88,9 +86,10 @@ class Listener:
         if connection not in self._admitted:
             return
         self._admitted.discard(connection)
-        self._per_address[connection.address] -= 1
-        if not self._per_address[connection.address]:
-            del self._per_address[connection.address]
+        source = household(connection.address)
+        self._per_address[source] -= 1
+        if not self._per_address[source]:
+            del self._per_address[source]
 
     def handshake_failed(self, problem: ssl.SSLError) -> None:
         self.count("tls.failed")

@@ -58,7 +58,7 @@ class PasswordQuota:
         self, username: str, address: Address, *, known: bool, on_own_network: bool, steady_now: float
     ) -> bool:
         """True when a check may run; each True spends."""
-        source = _source(address)
+        source = household(address)
         if self._by_address.available(source, steady_now) and self._by_username.available(
             username, steady_now
         ):
@@ -71,6 +71,6 @@ class PasswordQuota:
         return False
 
 
-def _source(address: Address) -> object:
+def household(address: Address) -> object:
     """One household of IPv6 addresses counts as one: a /64 is free to whoever has one address of it."""
     return int(address) >> 64 if isinstance(address, IPv6Address) else address
