@@ -22,7 +22,7 @@ serve: packages-serve $(VENV)/.serve
 
 test: packages-test lint
 	COVERAGE_FILE=$(VENV)/.coverage $(bin)/python -m pytest --cov --cov-report= $(TESTS)
-	COVERAGE_FILE=$(VENV)/.coverage $(bin)/python -m coverage report --skip-covered --include='src/certuary/core/*' --fail-under=95
+	COVERAGE_FILE=$(VENV)/.coverage $(bin)/python -m coverage report --skip-covered --include='src/certuary/core/*' --fail-under=100
 	COVERAGE_FILE=$(VENV)/.coverage $(bin)/python -m coverage report --skip-covered --include='src/certuary/services/*' --fail-under=95
 
 lint: $(VENV)/.test
