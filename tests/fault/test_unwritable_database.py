@@ -8,31 +8,42 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fault.ledger import check_ledger
+from tests.fault.ledger import check_ledger, query
 from tests.fault.load import Load
-from tests.fault.processes import fetch_crl, is_ready, process_ids, unexpected_log_lines, until
+from tests.fault.processes import children, fetch_crl, is_ready, process_ids, unexpected_log_lines, until
 from tests.running_server import RunningServer, running_server
 
 # As the store configures it; importing it would configure Django here.
 SQLITE_BUSY_SECONDS = 10
-ROOM_OCTETS = 64 * 1024
+RECOVERIES = "SELECT count(*) FROM audit_events WHERE kind = 'database.recovered'"
 
 
 def test_nothing_is_lost_when_the_disk_is_full(home: Path) -> None:
     with running_server(home) as server, Load(server) as load:
         worker = process_ids(server, "est")
-        for _ in range(2):
-            load.wait_for(30)
-            with full_disk(server):
-                load.wait_for_refusals(20)
-                check_refusals(load)
-                until(lambda: not is_ready(server), 10, "not ready")
-                assert "database" in str(server.readiness()[1]["reasons"])
-                assert fetch_crl(server)
-            load.wait_for(30)
-            until(lambda: is_ready(server), 10, "ready again")
+        load.wait_for(30)
+        with full_disk(server):
+            load.wait_for_refusals(20)
+            check_refusals(load)
+            until(lambda: not is_ready(server), 10, "not ready")
+            assert "database" in str(server.readiness()[1]["reasons"])
+            assert fetch_crl(server)
+        load.wait_for(30)
+        until(lambda: is_ready(server), 10, "ready again")
         load.stop()
         assert process_ids(server, "est") == worker
+        check_whole(server, load)
+
+
+def test_a_node_that_nobody_asks_finds_out_by_itself_that_it_can_write_again(home: Path) -> None:
+    with running_server(home) as server:
+        with Load(server) as load, full_disk(server):
+            load.wait_for_refusals(20)
+            load.stop()
+            until(lambda: not is_ready(server), 10, "not ready")
+        assert query(home, RECOVERIES) == [(0,)]
+        until(lambda: is_ready(server), 10, "ready again")
+        assert query(home, RECOVERIES) == [(1,)]
         check_whole(server, load)
 
 
@@ -50,11 +61,10 @@ def test_nothing_is_lost_when_another_process_locks_the_database_for_too_long(ho
 
 @contextlib.contextmanager
 def full_disk(server: RunningServer) -> Iterator[None]:
-    """No file of the server's processes grows beyond what the write-ahead log is now, and a little."""
-    limit = (server.home / "certuary.db-wal").stat().st_size + ROOM_OCTETS
-    limited = [*process_ids(server, "est"), *process_ids(server, "status")]
+    """None of the server's processes can write to any file, its log included."""
+    limited = [server.process.pid, *children(server)]
     for pid in limited:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     yield
     for pid in limited:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
