@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from tests.interop.checks import load, run
-from tests.running_server import RunningServer
+from tests.running_server import CERTUARY, RunningServer
 
 COMMANDS = ("curl ", "openssl ")
 
@@ -34,3 +34,16 @@ def test_no_line_of_first_start_shows_a_password_to_other_users(server: RunningS
     password = words[words.index("password") + 1]
     commands = [line for line in text.splitlines() if line.startswith(COMMANDS)]
     assert not [line for line in commands if password in line or " -u " in line]
+
+
+def test_the_line_that_forgets_the_secrets_works_when_pasted(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run(CERTUARY, "init", "--home", home)
+    (line,) = [
+        line
+        for line in (home / "first-start.txt").read_text().splitlines()
+        if line.endswith("--forget-secrets")
+    ]
+    run("env", "--ignore-environment", "PATH=/usr/bin:/bin", "bash", "-c", line, cwd=tmp_path)
+    assert not (home / "first-start.txt").exists()
+    assert not (home / "quickstart.netrc").exists()

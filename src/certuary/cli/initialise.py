@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +112,16 @@ def _new_home(settings: Settings, key_type: str, admin: str, password: str | Non
         admin_password=password,
         est_url=f"https://{_in_url(_reachable_host(settings))}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,
+        command=_own_command(),
     )
+
+
+def _own_command() -> str:
+    """`certuary`, or with its path where a shell would not find this installation's by that name."""
+    own = Path(sys.executable).with_name("certuary")
+    found = shutil.which("certuary")
+    on_path = found is not None and Path(found).resolve() == own.resolve()
+    return str(own) if own.exists() and not on_path else "certuary"
 
 
 def _initialise(

@@ -13,7 +13,8 @@ from certuary.services.durable_file import replace_durably
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStart:
-    """`admin_password` is None when the administrator brought one. `est_url` has no slash at the end."""
+    """`admin_password` is None when the administrator brought one. `est_url` has no slash at the end; `command` is
+    what a shell finds this program by."""
 
     home: Path
     est_url: str
@@ -21,6 +22,7 @@ class FirstStart:
     admin_password: str | None
     username: str
     password: str
+    command: str = "certuary"
 
     def __repr__(self) -> str:
         return f"FirstStart({str(self.home)!r})"
@@ -84,7 +86,7 @@ def first_start_text(first: FirstStart) -> str:
     post = '-H "Content-Type: application/pkcs10" --data-binary @device.csr'
     to_pem = "openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs"
     root = quoted(str(root_path(first.home)))
-    forget = f"certuary init --home {quoted(str(first.home))} --forget-secrets"
+    forget = f"{quoted(first.command)} init --home {quoted(str(first.home))} --forget-secrets"
     return f"""\
 Certuary: first start
 

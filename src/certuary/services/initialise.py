@@ -74,6 +74,7 @@ class NewHome:
     admin_password: str | None
     est_url: str
     status_url: str
+    command: str = "certuary"
 
     def __repr__(self) -> str:
         return f"NewHome({str(self.home)!r})"
@@ -141,6 +142,7 @@ def _create(new: NewHome, deps: InitialiseDeps) -> None:
         admin_password=generate_password() if new.admin_password is None else None,
         username=FIRST_APPLICATION,
         password=generate_password(),
+        command=new.command,
     )
     deps.progress("writing the first records")
     with change_records(INSTALLER, deps.changes) as changes:
