@@ -26,6 +26,7 @@ from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.credential_cache import CredentialCache
 from certuary.services.enrol import EnrolDeps
 from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.ports import BatchItem
 from certuary.services.snapshot import ActiveProfile, Authority, Snapshot
@@ -87,7 +88,7 @@ class World:
             credentials=CredentialCache(os.urandom(32)),
             quota=PasswordQuota(),
             checker=cast(Any, self.checker),
-            enrol=EnrolDeps(reader=cast(Any, None), blocklist=lambda: EMPTY),
+            enrol=EnrolDeps(reader=cast(Any, None), blocklist=lambda: EMPTY, keys_in_flight=KeysInFlight()),
             blocking=ThreadPoolExecutor(max_workers=1),
             random_octets=os.urandom,
             count=lambda what: None,

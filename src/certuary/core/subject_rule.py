@@ -250,6 +250,9 @@ def _item(kind: str, item: str) -> str:
 def _checked_uri(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", text):
         raise _invalid(f"{text!r} is not a URI or the beginning of one that ends in / or :")
+    if "://" in text and text.endswith(":"):
+        # What follows a host and a colon may be a password, and then another host.
+        raise _invalid(f"{text!r} ends in the middle of an authority; end it with /")
     return text
 
 

@@ -148,12 +148,14 @@ class Endpoint:
         try:
             _check_media_type(request)
             issued = await self._run_enrol(enrolment, caller, snapshot, profile)
+            await self._commit(issued.item)
         except Unavailable:
             raise
         except CertuaryError as error:
             await self._commit(refusal_item(enrolment, caller, profile, error))
             raise
-        await self._commit(issued.item)
+        finally:
+            self._deps.enrol.keys_in_flight.release(request.id)
         self._deps.count(f"issued.{found.operation.value}")
         return payload(CERTS_ONLY, encode_body(certs_only((issued.certificate_der,))))
 

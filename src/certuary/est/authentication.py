@@ -14,6 +14,7 @@ from certuary.est.request import Request
 from certuary.est.responses import NO_CREDENTIALS
 from certuary.services.authenticate import Caller, check_certificate, why_not
 from certuary.services.certificate_directory import CertificateIdentity
+from certuary.services.password_quota import Lane
 from certuary.services.snapshot import Application, Snapshot
 
 AUTHORIZATION = b"authorization"
@@ -87,17 +88,19 @@ async def _check_password(
     ):
         return application
 
-    admitted = deps.quota.admit(
+    lane = deps.quota.admit(
         username,
         request.address,
         known=application is not None,
         on_own_network=reason is None,
         steady_now=steady_now,
     )
-    if not admitted:
+    if lane is None:
         raise RateLimited("too many password checks; try again in a moment", retry_after=2)
     stored_hash = application.password_hash if application is not None else None
-    fits = await asyncio.wrap_future(deps.checker.check(stored_hash, password, reserved=reason is None))
+    fits = await asyncio.wrap_future(
+        deps.checker.check(stored_hash, password, reserved=lane is Lane.RESERVED)
+    )
     if application is None or reason is not None:
         raise NotAuthenticated(f"{reason} (username {username[:64]!r})")
     if not fits:

@@ -35,7 +35,7 @@ from certuary.server.logs import configure_logs
 from certuary.server.status_http import StatusServer
 from certuary.server.wiring import Stores, open_key_store, open_store, preload_store, signer_loader
 from certuary.services.blocklist_file import BlocklistFile
-from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.listener_certificate import listener_path
 from certuary.services.ports import KeyStore, Record
 from certuary.services.process_report import ProcessReport
@@ -77,7 +77,7 @@ class StatusProcess:
         self._board = Board.open(orders.board_fd)
         self._listening = socket.socket(fileno=orders.listen_fd)
         self._started_at = utc_now()
-        self._clock = GuardedClock(wall=utc_now, steady=time.monotonic, newest_event_at=None)
+        self._clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
         self._state = NodeState()
         keys = open_key_store(settings, orders.role_keys)
         stores = open_store(settings)

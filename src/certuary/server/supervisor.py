@@ -185,7 +185,7 @@ class Supervisor:
         for child in self._children:
             if child.process is None:
                 if now >= child.restart_at:
-                    self._start(child)
+                    self._restart(child)
                 continue
             code = child.process.poll()
             if code is None:
@@ -198,7 +198,15 @@ class Supervisor:
             child.restart_at = now + delay
             _log.error("a process died and is restarted", module=child.module, code=code, delay_seconds=delay)
             if delay == 0:
-                self._start(child)
+                self._restart(child)
+
+    def _restart(self, child: _Child) -> None:
+        try:
+            self._start(child)
+        except OSError as problem:  # no memory or no process to be had: later, perhaps
+            _log.error("a process cannot be started", module=child.module, problem=str(problem))
+            child.process = None
+            child.restart_at = time.monotonic() + RESTART_DELAYS[-1]
 
     def _bury(self, child: _Child) -> None:
         child.process = None

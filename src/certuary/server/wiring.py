@@ -48,10 +48,8 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
     from certuary.store import setup
 
     setup.configure(settings.database)
-    if must_be_current and not setup.is_migrated():
-        raise ConfigError(
-            "the database is not set up for this release; run: certuary init", rule="database-schema"
-        )
+    if must_be_current:
+        check_schema()
 
     from certuary.store.certificates import DjangoCertificateReader
     from certuary.store.crls import DjangoCrlStore
@@ -69,6 +67,16 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
         new_writer=GroupCommitWriter,
         close_connection=setup.close_connection,
     )
+
+
+def check_schema() -> None:
+    """`ConfigError` when the tables are not those of this release, `DatabaseDown` when they cannot be seen."""
+    from certuary.store import setup
+
+    if not setup.is_migrated():
+        raise ConfigError(
+            "the database is not set up for this release; run: certuary init", rule="database-schema"
+        )
 
 
 def preload_store() -> None:

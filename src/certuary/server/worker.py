@@ -21,7 +21,7 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from certuary.errors import CertuaryError
+from certuary.errors import CertuaryError, DatabaseDown
 from certuary.est.app import build
 from certuary.est.deps import EstDeps
 from certuary.server.board import Board
@@ -35,6 +35,7 @@ from certuary.server.random_octets import RandomOctets
 from certuary.server.wiring import (
     PEPPER,
     Stores,
+    check_schema,
     open_key_store,
     open_store,
     preload_store,
@@ -44,13 +45,14 @@ from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.credential_cache import CredentialCache
 from certuary.services.enrol import EnrolDeps
-from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
+from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.password_checker import PasswordChecker
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.passwords import Passwords
 from certuary.services.ports import AuditRow, BatchItem
 from certuary.services.process_report import ProcessReport
-from certuary.services.snapshot import Snapshot
+from certuary.services.snapshot import Snapshot, unloaded_snapshot
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -106,7 +108,10 @@ class Worker:
         take_hang_up()
         listener = self._make_listener(loop)
         await listener.start(socket.socket(fileno=self._orders.listen_fd))
-        await self._commit_event("est.started")
+        try:
+            await self._commit_event("est.started")
+        except CertuaryError as problem:
+            _log.warning("the start could not be recorded", problem=str(problem))
         await self._report()
         background = [
             asyncio.create_task(self._every(RELOAD_SECONDS, self._reload)),
@@ -116,6 +121,8 @@ class Worker:
         # What start-up made stays; without this every collection would walk it again.
         gc.collect()
         gc.freeze()
+        # A request makes some hundred objects and no cycles: the default would collect on every second request.
+        gc.set_threshold(20_000, 50, 100)
         _log.info("EST worker is ready", pid=os.getpid(), revision=self._current.snapshot.revision)
         await stop.wait()
         for task in background:
@@ -126,12 +133,12 @@ class Worker:
         settings = self._settings
         self._board = Board.open(self._orders.board_fd)
         self._keys = open_key_store(settings, self._orders.role_keys)
-        self._stores: Stores = open_store(settings)
+        self._stores: Stores = open_store(settings, must_be_current=False)
         self._blocklist_file = BlocklistFile(settings.home)
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
         self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys)
-        self._loaded = self._loader.load()
+        self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
         self._writer: GroupCommitWriter = self._stores.new_writer()
@@ -139,9 +146,19 @@ class Worker:
         self._directory = CertificateDirectory(self._stores.reader)
         self._clock = GuardedClock(
             wall=utc_now,
-            steady=time.monotonic,
-            newest_event_at=_newest_event_at(),
+            steady=steady_seconds,
+            newest_event_at=_newest_event_at() if self._database_ok else None,
         )
+
+    def _first_snapshot(self) -> Snapshot:
+        """With the database away, clients are told so, and not left waiting in the kernel's queue."""
+        try:
+            check_schema()
+            return self._loader.load()
+        except DatabaseDown as problem:
+            _log.error("the database cannot be reached; EST is disabled until it is", problem=str(problem))
+            self._database_ok = False
+            return unloaded_snapshot("the database cannot be reached")
 
     def _make_listener(self, loop: asyncio.AbstractEventLoop) -> Listener:
         app = build(self._est_deps())
@@ -181,6 +198,7 @@ class Worker:
             enrol=EnrolDeps(
                 reader=self._stores.reader,
                 blocklist=lambda: self._blocklist,
+                keys_in_flight=KeysInFlight(),
             ),
             blocking=self._blocking,
             random_octets=RandomOctets(),

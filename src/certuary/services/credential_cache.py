@@ -32,6 +32,8 @@ class CredentialCache:
         if expires <= steady_now:
             del self._expires[entry]
             return False
+        # In use it stays: else whoever spends the application's quota could lock it out at the next expiry.
+        self._expires[entry] = steady_now + self._ttl_seconds
         return True
 
     def remember(self, username: str, password: str, stored_hash: str, *, steady_now: float) -> None:

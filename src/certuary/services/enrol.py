@@ -42,6 +42,7 @@ from certuary.errors import (
 )
 from certuary.services.authenticate import Caller
 from certuary.services.authorise import check_grant, check_names
+from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import AuditRow, BatchItem, CertificateReader, CertificateRow, EnrolmentRow
 from certuary.services.snapshot import ActiveProfile, Snapshot
 
@@ -69,6 +70,7 @@ class EnrolRequest:
 class EnrolDeps:
     reader: CertificateReader
     blocklist: Callable[[], Blocklist]
+    keys_in_flight: KeysInFlight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def enrol(
 
     check_grant(caller, snapshot, request.label, profile)
     names, replaces = _names(request, csr, caller, deps)
-    _check_key_reuse(csr, names, caller, profile, deps)
+    _check_key_reuse(request, csr, names, caller, profile, deps)
 
     plan = plan_certificate(
         NamesAndKey(
@@ -212,10 +214,13 @@ def _find_renewed(csr: Csr, caller: Caller, now: datetime, deps: EnrolDeps) -> s
     return serial_to_text(found.serial)
 
 
-def _check_key_reuse(csr: Csr, names: Names, caller: Caller, profile: ActiveProfile, deps: EnrolDeps) -> None:
+def _check_key_reuse(
+    request: EnrolRequest, csr: Csr, names: Names, caller: Caller, profile: ActiveProfile, deps: EnrolDeps
+) -> None:
     policy = profile.profile.key_reuse
     if policy == "allow":
         return
+    deps.keys_in_flight.claim(csr.key_hash, request.request_id)
     for row in deps.reader.by_key_hash(csr.key_hash):
         if policy == "refuse":
             raise KeyReused("this key has been certified before; make a new one", rule="key-reused")

@@ -6,6 +6,7 @@ committed event: a clock that stands before it was set back while Certuary was d
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +51,11 @@ class GuardedClock:
                 f" {self._floor:%Y-%m-%dT%H:%M:%SZ}; set it right"
             )
         return None
+
+
+def steady_seconds() -> float:
+    """A clock that nobody sets and that goes on while the machine sleeps, unlike `time.monotonic`."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def utc_now() -> datetime:

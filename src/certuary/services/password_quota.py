@@ -9,6 +9,7 @@ tell them apart.
 from __future__ import annotations
 
 from collections import OrderedDict
+from enum import Enum
 from ipaddress import IPv6Address
 
 from certuary.core.values import Address
@@ -18,6 +19,13 @@ USERNAME_PER_SECOND, USERNAME_BURST = 2.0, 10.0
 RESERVE_PER_SECOND, RESERVE_BURST = 1.0, 1.0
 STRANGERS_PER_SECOND, STRANGERS_BURST = 2.0, 2.0
 CAPACITY = 20_000
+
+
+class Lane(Enum):
+    """The reserved lane goes first, so that a queue of guesses does not hold up what the reserve promised."""
+
+    ORDINARY = "ordinary"
+    RESERVED = "reserved"
 
 
 class _Buckets:
@@ -56,19 +64,20 @@ class PasswordQuota:
 
     def admit(
         self, username: str, address: Address, *, known: bool, on_own_network: bool, steady_now: float
-    ) -> bool:
-        """True when a check may run; each True spends."""
+    ) -> Lane | None:
+        """In which lane a check may run; None when it may not. Each lane given spends."""
         source = household(address)
         if self._by_address.available(source, steady_now) and self._by_username.available(
             username, steady_now
         ):
             self._by_username.take(username, steady_now)
-            return self._by_address.take(source, steady_now)
+            self._by_address.take(source, steady_now)
+            return Lane.ORDINARY
         if on_own_network:
-            return self._reserve.take(username, steady_now)
+            return Lane.RESERVED if self._reserve.take(username, steady_now) else None
         if not known:
-            return self._strangers.take(None, steady_now)
-        return False
+            return Lane.RESERVED if self._strangers.take(None, steady_now) else None
+        return None
 
 
 def household(address: Address) -> object:

@@ -97,3 +97,21 @@ class Snapshot:
     default_profile_id: int | None
     default_group_id: int | None
     cacerts_authentication: str
+
+
+def unloaded_snapshot(reason: str) -> Snapshot:
+    """What there is before anything could be read: nothing, and the sentence that says why."""
+    return Snapshot(
+        revision=0,
+        authorities={},
+        profiles={},
+        labels={},
+        groups={},
+        applications={},
+        applications_by_id={},
+        properties={},
+        disabled_reason=reason,
+        default_profile_id=None,
+        default_group_id=None,
+        cacerts_authentication="default",
+    )

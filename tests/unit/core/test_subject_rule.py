@@ -242,6 +242,7 @@ def test_uris_are_permitted_whole_or_by_a_prefix_that_ends_at_a_boundary() -> No
         "email=a@.example",
         "email=a@",
         "uri=noscheme",
+        "uri=https://host.example:",
         "uri=https://a b",
         "CN=a\x00b",
         "CN=a\nO=b",

@@ -23,6 +23,7 @@ from certuary.core.values import key_hash
 from certuary.services.authenticate import Caller
 from certuary.services.certificate_directory import CertificateIdentity
 from certuary.services.enrol import EnrolDeps, EnrolRequest
+from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import CertificateRow
 from certuary.services.snapshot import ActiveProfile, Authority, Label
 from tests.unit.core.issuing import (
@@ -146,4 +147,6 @@ def enrol_request(body: bytes, *, again: bool = False, **changes: Any) -> EnrolR
 
 
 def deps(*rows: CertificateRow, blocklist: Blocklist = EMPTY) -> EnrolDeps:
-    return EnrolDeps(reader=MemoryCertificates(*rows), blocklist=lambda: blocklist)
+    return EnrolDeps(
+        reader=MemoryCertificates(*rows), blocklist=lambda: blocklist, keys_in_flight=KeysInFlight()
+    )

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 import pytest
 
+from certuary.core.values import Address
 from certuary.errors import RateLimited
 from certuary.services import password_checker, password_quota
 from certuary.services.credential_cache import CredentialCache
 from certuary.services.password_checker import PasswordChecker
-from certuary.services.password_quota import PasswordQuota
+from certuary.services.password_quota import Lane, PasswordQuota
 from certuary.services.passwords import Passwords, generate_password
 
 HERE = ip_address("10.0.0.7")
@@ -31,12 +33,13 @@ def test_generated_passwords_are_long_and_different() -> None:
     assert all(len(password) == 29 for password in made)
 
 
-def test_the_cache_knows_a_password_until_its_time_is_over() -> None:
+def test_the_cache_knows_a_password_until_it_was_not_used_for_its_time() -> None:
     cache = CredentialCache(b"k" * 32, ttl_seconds=10)
     cache.remember("plant", "secret", "hash-1", steady_now=100)
     assert cache.holds("plant", "secret", "hash-1", steady_now=109)
-    assert not cache.holds("plant", "secret", "hash-1", steady_now=110)
-    assert not cache.holds("plant", "secret", "hash-1", steady_now=109)
+    assert cache.holds("plant", "secret", "hash-1", steady_now=118)
+    assert not cache.holds("plant", "secret", "hash-1", steady_now=128)
+    assert not cache.holds("plant", "secret", "hash-1", steady_now=118)
 
 
 @pytest.mark.parametrize(
@@ -63,32 +66,42 @@ def test_the_cache_forgets_the_oldest_when_full() -> None:
 
 
 def admit(
-    quota: PasswordQuota, username: str, *, at: float = 0.0, address: object = HERE, own: bool = False
-) -> bool:
-    return quota.admit(username, address, known=own, on_own_network=own, steady_now=at)  # type: ignore[arg-type]
+    quota: PasswordQuota, username: str, *, at: float = 0.0, address: Address = HERE, own: bool = False
+) -> Lane | None:
+    return quota.admit(username, address, known=own, on_own_network=own, steady_now=at)
+
+
+def count(lanes: Iterable[Lane | None]) -> int:
+    return sum(lane is not None for lane in lanes)
 
 
 def test_guessing_from_one_address_is_slowed_whatever_names_it_uses() -> None:
     quota = PasswordQuota()
-    admitted = sum(admit(quota, f"user-{number}") for number in range(1000))
+    admitted = count(admit(quota, f"user-{number}") for number in range(1000))
     assert admitted == password_quota.ADDRESS_BURST + password_quota.STRANGERS_BURST
 
 
 def test_guessing_one_name_from_many_addresses_is_slowed() -> None:
     quota = PasswordQuota()
     addresses = [ip_address(0x0A000000 + number) for number in range(1000)]
-    admitted = sum(
-        quota.admit("plant", one, known=True, on_own_network=False, steady_now=0) for one in addresses
-    )
-    assert admitted == password_quota.USERNAME_BURST
+    lanes = [quota.admit("plant", one, known=True, on_own_network=False, steady_now=0) for one in addresses]
+    assert count(lanes) == password_quota.USERNAME_BURST
 
 
 def test_an_application_on_its_own_network_is_checked_once_a_second_under_any_flood() -> None:
     quota = PasswordQuota()
     while admit(quota, "plant"):
         pass
-    assert admit(quota, "plant", own=True)
-    assert not admit(quota, "plant", own=True, at=0.01)
+    assert admit(quota, "plant", own=True) is Lane.RESERVED
+    assert admit(quota, "plant", own=True, at=0.01) is None
+
+
+def test_the_reserve_treats_names_that_do_not_exist_alike() -> None:
+    quota = PasswordQuota()
+    lanes = [admit(quota, "nobody") for _ in range(50)]
+    assert lanes[0] is Lane.ORDINARY
+    assert Lane.RESERVED in lanes
+    assert lanes[-1] is None
 
 
 def test_the_quota_recovers_with_time() -> None:
@@ -101,11 +114,11 @@ def test_the_quota_recovers_with_time() -> None:
 def test_ipv6_addresses_of_one_network_count_as_one() -> None:
     quota = PasswordQuota()
     addresses = [ip_address(f"2001:db8::{number:x}") for number in range(1, 500)]
-    admitted = sum(
+    lanes = [
         quota.admit(f"u{number}", one, known=True, on_own_network=False, steady_now=0)
         for number, one in enumerate(addresses)
-    )
-    assert admitted == password_quota.ADDRESS_BURST
+    ]
+    assert count(lanes) == password_quota.ADDRESS_BURST
 
 
 def test_the_quota_remembers_a_bounded_number_of_names() -> None:

@@ -6,8 +6,10 @@ import base64
 import gzip
 import sqlite3
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -627,3 +629,20 @@ def test_guessing_ends_in_429_while_the_right_application_still_enrols(plant: Pl
     if limited.status == 429:
         assert int(limited.headers["Retry-After"]) >= 1
     assert plant.enrol(usual_request(new_key())).status == 200
+
+
+def test_two_requests_at_once_do_not_both_certify_a_key_that_must_be_new(plant: Plant) -> None:
+    csr = usual_request(new_key(), common_name="twice")
+    ready = threading.Barrier(2)
+
+    def ask(_: int) -> int:
+        with plant.session(plant.lab) as session:
+            session.ask(f"{BASE}/cacerts")
+            ready.wait(10)
+            return session.enrol(csr, path=f"{BASE}/lab/simpleenroll").status
+
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            statuses = sorted(pool.map(ask, range(2)))
+        assert statuses.count(200) <= 1
+        csr = usual_request(new_key(), common_name="twice")
