@@ -1,0 +1,57 @@
+"""Started while the database is away: clients are told to come back, and served once it is there."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.est_session import BASE, Answer, EstSession
+from tests.postgres import PostgresServer
+from tests.running_server import CERTUARY, RunningServer, free_ports
+
+
+@pytest.fixture
+def database() -> Iterator[PostgresServer]:
+    server = PostgresServer.start()
+    yield server
+    server.stop()
+
+
+def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itself(
+    database: PostgresServer, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    url = database.create_database("cold")
+    subprocess.run([CERTUARY, "--home", home, "init", "--database-url", url], check=True, capture_output=True)
+    database.crash()
+    est, status = free_ports(2)
+    command = [CERTUARY, "--home", home, "serve", "--est-port", str(est), "--status-port", str(status)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=tmp_path / "log")
+    try:
+        refused = ask_until(server, 503)
+        assert "the database cannot be reached" in refused.text
+        assert refused.headers["Retry-After"]
+        database.run_again()
+        assert ask_until(server, 200).status == 200
+    finally:
+        assert server.stop() == 0
+
+
+def ask_until(server: RunningServer, status: int) -> Answer:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with EstSession(server) as session:
+                answer = session.ask(f"{BASE}/cacerts")
+            if answer.status == status:
+                return answer
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, f"no {status} in 20 s"
+        time.sleep(0.1)
