@@ -29,7 +29,16 @@ def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itsel
     subprocess.run([CERTUARY, "--home", home, "init", "--database-url", url], check=True, capture_output=True)
     database.crash()
     est, status = free_ports(2)
-    command = [CERTUARY, "--home", home, "serve", "--est-port", str(est), "--status-port", str(status)]
+    command: list[str | Path] = [
+        CERTUARY,
+        "--home",
+        home,
+        "serve",
+        "--est-port",
+        str(est),
+        "--status-port",
+        str(status),
+    ]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=tmp_path / "log")
