@@ -224,7 +224,12 @@ class Worker:
             snapshot = await loop.run_in_executor(self._reloading, self._loader.refresh)
         except Exception as problem:  # a row edited by hand may hold what the database's driver cannot read
             if self._database_ok:
-                _log.error("the configuration cannot be read", problem=str(problem), exc_info=problem)
+                foreseen = isinstance(problem, CertuaryError)
+                _log.error(
+                    "the configuration cannot be read",
+                    problem=str(problem),
+                    exc_info=None if foreseen else problem,
+                )
             self._database_ok = False
             return
         self._database_ok = True
