@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def _initialise(settings: Settings, flags: dict[str, object]) -> None:
 
 def _announce(settings: Settings, ready: Ready) -> None:
     host = settings.hostnames[0] if settings.hostnames else "localhost"
-    note(f"EST on https://{host}:{ready.est_port}/.well-known/est, status on port {ready.status_port}")
-    if first_start_path(settings.home).exists():
-        note(f"how to enrol a first certificate: {first_start_path(settings.home)}")
+    with contextlib.suppress(OSError):  # a server whose terminal is gone, or whose disk is full, serves on
+        note(f"EST on https://{host}:{ready.est_port}/.well-known/est, status on port {ready.status_port}")
+        if first_start_path(settings.home).exists():
+            note(f"how to enrol a first certificate: {first_start_path(settings.home)}")
