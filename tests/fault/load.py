@@ -1,4 +1,4 @@
-"""Clients that enrol, each on a thread of its own, as fast as they are answered, and remember what they got.
+"""Clients that enrol, each on a thread of its own, and remember what they got.
 
     with Load(server) as load:
         load.wait_for(50)
@@ -58,7 +58,7 @@ class Refused:
 
 
 class Load:
-    def __init__(self, *servers: RunningServer, clients: int = 4, path: str = f"{BASE}/simpleenroll") -> None:
+    def __init__(self, server: RunningServer, *, clients: int = 4, pause_seconds: float = 0.0) -> None:
         self.received: list[Received] = []
         self.refused: list[Refused] = []
         self.unanswered: list[str] = []
@@ -66,13 +66,11 @@ class Load:
         self.torn: list[str] = []
         """What happened to answers that began and did not end."""
         self.surprises: list[BaseException] = []
-        self._path = path
+        self._server = server
+        self._pause_seconds = pause_seconds
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(
-                target=self._run, args=(servers[number % len(servers)],), name=f"client-{number}"
-            )
-            for number in range(clients)
+            threading.Thread(target=self._run, name=f"client-{number}") for number in range(clients)
         ]
 
     def __enter__(self) -> Load:
@@ -105,10 +103,10 @@ class Load:
             assert not self.surprises, self.surprises
             time.sleep(0.01)
 
-    def _run(self, server: RunningServer) -> None:
+    def _run(self) -> None:
         try:
-            headers = basic(*quickstart_credentials(server)) | {"Content-Type": PKCS10}
-            with EstSession(server) as session:
+            headers = basic(*quickstart_credentials(self._server)) | {"Content-Type": PKCS10}
+            with EstSession(self._server) as session:
                 while not self._stopping.is_set():
                     self._use_one_connection(session, headers)
         except BaseException as surprise:
@@ -118,6 +116,7 @@ class Load:
         for _ in range(random.randint(1, MAX_REQUESTS_PER_CONNECTION)):
             if self._stopping.is_set() or not self._enrol(session, headers):
                 break
+            time.sleep(self._pause_seconds)
         session.close()
 
     def _enrol(self, session: EstSession, headers: Mapping[str, str]) -> bool:
@@ -160,7 +159,9 @@ class Load:
         self, session: EstSession, headers: Mapping[str, str], csr_der: bytes, common_name: str
     ) -> Answer | None:
         try:
-            session.connection.request("POST", self._path, base64.b64encode(csr_der), dict(headers))
+            session.connection.request(
+                "POST", f"{BASE}/simpleenroll", base64.b64encode(csr_der), dict(headers)
+            )
             response = session.connection.getresponse()
         except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLError):
             self.unanswered.append(common_name)

@@ -119,7 +119,7 @@ def check_reload(server: RunningServer) -> str:
     """They work within 2 s of their commit, on whichever worker, and no enrolment waits 2 s. Gives figures."""
     _, password = quickstart_credentials(server)
     newest = f"many-{MANY}", password
-    with Load(server, clients=2) as load:
+    with Load(server, pause_seconds=0.02) as load:
         load.wait_for(200)
         began_at = time.monotonic()
         execute(server.home, ADD_MANY)
