@@ -95,7 +95,7 @@ def attack(plan: Plan, results: Results) -> None:
                     results,
                 )
             answers = ", ".join(f"{status}: {count}" for status, count in loud["guesses"].statuses.items())
-            results.notes.append(f"{guesses}: {loud['guesses'].rate:.0f}/s were answered ({answers}).")
+            results.note(f"{guesses}: {loud['guesses'].rate:.0f}/s were answered ({answers}).")
 
 
 def _judge(target: str, quiet: Outcome, loud: Outcome, results: Results) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bench import machine
 from bench.fill import fill
 from bench.load import Stream, client_context, run
 from bench.material import make_csrs
 from bench.plan import Plan
-from bench.rates import measure_fresh, measure_kept, names
+from bench.rates import kept_stream, names, password_stream
 from bench.report import Measurement, Results
-from bench.servers import EstServer, check, est_server
+from bench.servers import EstServer, Reading, check, est_server, total
 
 _MEMORY_LIMIT = 130e6
 _MEMORY_GROWTH = 0.05
@@ -50,29 +52,44 @@ def _enrol(server: EstServer, count: int) -> None:
 
 
 def million(plan: Plan, results: Results) -> None:
-    """The same home, before and after its database is filled."""
-    home = plan.directory / "million"
-    with est_server(home, plan.cores) as server:
-        empty = _both(server, plan, results, "on an empty SQLite")
-    fill(home / "certuary.db", plan.stored_certificates)
-    size = (home / "certuary.db").stat().st_size
-    results.notes.append(f"SQLite with {plan.stored_certificates:,} certificates: {size / 1e9:.2f} GB.")
-    with est_server(home, plan.cores) as server:
-        full = _both(server, plan, results, f"with {plan.stored_certificates:,} certificates")
-    for what, before, after in zip(("fresh", "keep-alive"), empty, full, strict=True):
-        assert before.rate is not None
-        assert after.rate is not None
-        share = after.rate / before.rate
-        results.judge(
-            f"rate with {plan.stored_certificates:,} certificates in SQLite, {what}: at least 85 % of none",
-            f"{share:.0%} ({before.rate:.0f} -> {after.rate:.0f} /s)",
-            share >= _RATE_KEPT,
-        )
+    """Two servers, one of them with a full database, take turns."""
+    full_home, count = plan.directory / "full", plan.stored_certificates
+    with est_server(full_home, plan.cores):
+        pass  # its first enrolment is what the others are copied from
+    fill(full_home / "certuary.db", count)
+    size = (full_home / "certuary.db").stat().st_size
+    results.note(f"SQLite with {count:,} certificates: {size / 1e9:.2f} GB.")
+    with (
+        est_server(plan.directory / "empty", plan.cores) as empty,
+        est_server(full_home, plan.cores) as full,
+    ):
+        for what, stream in (("fresh", password_stream), ("keep-alive", kept_stream)):
+            readings = _in_turns(stream, empty, full, plan)
+            before = readings[0].measurement(f"{what}, password, SQLite without certificates")
+            after = readings[1].measurement(f"{what}, password, SQLite with {count:,} certificates")
+            results.add(before)
+            results.add(after)
+            _judge_rates(f"rate with {count:,} certificates in SQLite, {what}", before, after, results)
 
 
-def _both(server: EstServer, plan: Plan, results: Results, state: str) -> tuple[Measurement, Measurement]:
-    fresh = measure_fresh(f"fresh, password, {state}", server, plan)
-    kept = measure_kept(f"keep-alive, password, {state}", server, plan)
-    results.add(fresh)
-    results.add(kept)
-    return fresh, kept
+def _in_turns(
+    make_stream: Callable[..., Stream], empty: EstServer, full: EstServer, plan: Plan
+) -> tuple[Reading, Reading]:
+    servers = (empty, full)
+    streams = [make_stream(server, seconds=plan.seconds + plan.turns) for server in servers]
+    readings: list[list[Reading]] = [[], []]
+    for _ in range(plan.turns):
+        for server, stream, found in zip(servers, streams, readings, strict=True):
+            found.append(server.read("full database", [stream], seconds=plan.turn_seconds))
+    return total(readings[0]), total(readings[1])
+
+
+def _judge_rates(what: str, before: Measurement, after: Measurement, results: Results) -> None:
+    assert before.rate is not None
+    assert after.rate is not None
+    share = after.rate / before.rate
+    results.judge(
+        f"{what}: at least 85 % of the rate with none",
+        f"{share:.0%} ({before.rate:.0f} -> {after.rate:.0f} /s)",
+        share >= _RATE_KEPT,
+    )

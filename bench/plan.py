@@ -17,7 +17,7 @@ class Plan:
     seconds: float = 8.0
     turns: int = 4
     client_certificates: int = 400
-    refusals_per_kind: int = 150
+    refusals_per_kind: int = 250
     attack_seconds: float = 20.0
     memory_first: int = 10_000
     memory_last: int = 100_000

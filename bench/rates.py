@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import operator
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from bench.load import Exchange, Stream, client_context, run
 from bench.material import Prepared, encode_enrolment, encode_get, make_csr, make_csrs
 from bench.plan import Plan
 from bench.report import Measurement, Results
-from bench.servers import ENROL, REENROL, EstServer, Reading, check, empty_server, est_server
+from bench.servers import ENROL, REENROL, EstServer, check, empty_server, est_server, total
 from tests.postgres import PostgresServer
 
 _WIDTH = 8
@@ -36,7 +34,7 @@ def sqlite(plan: Plan, results: Results) -> None:
 def postgresql(plan: Plan, results: Results) -> None:
     with PostgresServer.start(durable=True) as postgres:
         postgres.create_database("postgresql")
-        results.notes.append(f"PostgreSQL {version_of(postgres)}, default settings, fsync on.")
+        results.note(f"PostgreSQL {version_of(postgres)}, default settings, fsync on.")
         with est_server(plan.directory / "postgresql", plan.cores, postgres=postgres) as server:
             _all_ways("PostgreSQL", server, plan, results)
 
@@ -65,8 +63,8 @@ def _fresh_against_its_floor(database: str, server: EstServer, plan: Plan, resul
             floors.append(empty.read("empty answer", [empty_stream], seconds=plan.turn_seconds))
             rows.append(server.read(name, [stream], seconds=plan.turn_seconds))
     _refuse_resumed(name, server, resumed_before)
-    floor = _sum(floors).measurement(f"empty answer, fresh, in turns with {database}")
-    row = _sum(rows).measurement(name)
+    floor = total(floors).measurement(f"empty answer, fresh, in turns with {database}")
+    row = total(rows).measurement(name)
     limit = FRESH_LIMIT[database]
     target = f"fresh connection, password, durable on {database}: at most {limit} x the empty answer"
     _judge(target, row, floor, limit, results)
@@ -75,7 +73,7 @@ def _fresh_against_its_floor(database: str, server: EstServer, plan: Plan, resul
 def _kept_against_its_floor(database: str, server: EstServer, plan: Plan, results: Results) -> None:
     name = f"{database}, keep-alive, password"
     prepared = make_csrs(names("bare", 1500))
-    stream = _kept_stream(server, plan.seconds + plan.turns)
+    stream = kept_stream(server, seconds=plan.seconds + plan.turns)
     rows, floors = [], []
     for _ in range(plan.turns):
         floors.append(bare_microseconds(prepared, plan.cores))
@@ -83,7 +81,7 @@ def _kept_against_its_floor(database: str, server: EstServer, plan: Plan, result
     floor = Measurement(name=f"bare cryptography, in turns with {database}", cpu=sum(floors) / len(floors))
     limit = KEEP_ALIVE_LIMIT[database]
     target = f"keep-alive, password, durable on {database}: at most {limit} x the bare cryptography"
-    _judge(target, _sum(rows).measurement(name), floor, limit, results)
+    _judge(target, total(rows).measurement(name), floor, limit, results)
 
 
 def _judge(target: str, row: Measurement, floor: Measurement, limit: float, results: Results) -> None:
@@ -93,10 +91,6 @@ def _judge(target: str, row: Measurement, floor: Measurement, limit: float, resu
     results.add(row)
     ratio = row.cpu / floor.cpu
     results.judge(target, f"{ratio:.2f} x ({row.cpu:.0f} µs / {floor.cpu:.0f} µs)", ratio <= limit)
-
-
-def _sum(readings: Sequence[Reading]) -> Reading:
-    return functools.reduce(operator.add, readings)
 
 
 def measure_fresh(name: str, server: EstServer, plan: Plan, *, rate: float | None = None) -> Measurement:
@@ -112,12 +106,7 @@ def password_stream(server: EstServer, *, seconds: float, rate: float | None = N
     return Stream(exchanges=exchanges, context=client_context(), width=width, rate=rate)
 
 
-def measure_kept(name: str, server: EstServer, plan: Plan) -> Measurement:
-    stream = _kept_stream(server, plan.seconds)
-    return server.read(name, [stream], seconds=plan.seconds).measurement(name)
-
-
-def _kept_stream(server: EstServer, seconds: float) -> Stream:
+def kept_stream(server: EstServer, *, seconds: float) -> Stream:
     exchanges = server.enrolments(make_csrs(names("kept", int((seconds + 2) * 4000))), close=False)
     return Stream(exchanges=exchanges, context=client_context(), connections="keep-alive", width=_WIDTH)
 

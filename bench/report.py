@@ -57,6 +57,10 @@ class Results:
         self.measurements[measurement.name] = measurement
         print("  " + _line(measurement), flush=True)
 
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        print(f"  {text}", flush=True)
+
     def judge(self, target: str, measured: str, met: bool | None) -> None:
         verdict = Verdict(target=target, measured=measured, met=met)
         self.verdicts.append(verdict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import subprocess
 import sys
@@ -13,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine
-from bench.load import Exchange, Outcome, Stream, run, verified_connection
-from bench.material import Prepared, basic, encode_enrolment
+from bench.load import Exchange, Outcome, Stream, client_context, run, verified_connection
+from bench.material import Prepared, basic, encode_enrolment, make_csr
 from bench.report import Measurement
 from tests.postgres import PostgresServer
 from tests.running_server import RunningServer, running_server
@@ -145,7 +147,7 @@ def est_server(home: Path, cores: Cores, *, postgres: PostgresServer | None = No
         address = ("127.0.0.1", server.est_port)
         verified_connection(address, str(server.root_pem))
         username, password = _quickstart(server.netrc)
-        yield EstServer(
+        started = EstServer(
             address=address,
             pid=pid,
             database=None if postgres is None else postgres.process_id,
@@ -153,6 +155,8 @@ def est_server(home: Path, cores: Cores, *, postgres: PostgresServer | None = No
             username=username,
             password=password,
         )
+        _prime(started)
+        yield started
 
 
 @contextmanager
@@ -172,6 +176,13 @@ def empty_server(cores: Cores) -> Iterator[Target]:
         process.stdout.close()
 
 
+def _prime(server: EstServer) -> None:
+    """One enrolment, so that the password is known: a burst of checks would be held back as guesses are."""
+    first = server.enrolments([make_csr("first")], close=True)
+    stream = Stream(exchanges=first, context=client_context(), width=1)
+    check("the first enrolment", run(server.address, [stream], seconds=30, limit=1))
+
+
 def worker_pid(server: RunningServer) -> int:
     _, detail = server.readiness()
     processes = detail["processes"]
@@ -185,6 +196,10 @@ def check(name: str, outcomes: Sequence[Outcome]) -> None:
             raise SystemExit(f"{name}: requests failed: {dict(outcome.failures.most_common(3))}")
         if not outcome.answered:
             raise SystemExit(f"{name}: nothing was answered")
+
+
+def total(readings: Sequence[Reading]) -> Reading:
+    return functools.reduce(operator.add, readings)
 
 
 def side_by_side(outcomes: Sequence[Outcome]) -> Outcome:
