@@ -20,7 +20,7 @@ from tests.fault.processes import (
     until,
     wait_for_successor,
 )
-from tests.running_server import running_server
+from tests.running_server import RunningServer, running_server
 
 KILLS = 20
 
@@ -41,13 +41,35 @@ def test_nothing_acknowledged_is_lost_when_the_worker_is_killed_twenty_times(
             worker = wait_for_successor(server, "est", worker)
         load.wait_for(20)
         load.stop()
-        tell(f"worker killed {KILLS} times: {len(load.received)} received, {len(load.unanswered)} cut off")
+        tell(
+            f"worker killed {KILLS} times: {len(load.received)} received, {len(load.unanswered)} cut off,"
+            f" {len(load.refused)} refused"
+        )
         assert load.unanswered, "no kill hit a request"
         assert load.torn == []
         assert {refusal.status for refusal in load.refused} <= {429, 503}
         check_ledger(home, load.received)
         until(lambda: is_ready(server), 5, "ready")
         assert server.stop() == 0
+
+
+def test_a_worker_killed_again_while_it_starts_is_started_once_more(home: Path) -> None:
+    with running_server(home) as server:
+        (gone,) = process_ids(server, "est")
+        (status,) = process_ids(server, "status")
+        for _ in range(3):
+            kill(gone)
+            gone = wait_for_child(server, {gone, status})
+        wait_for_successor(server, "est", 0)
+        with Load(server) as load:
+            load.wait_for(10)
+        check_ledger(home, load.received)
+
+
+def wait_for_child(server: RunningServer, known: set[int]) -> int:
+    until(lambda: not known.issuperset(children(server)), 5, "a new process")
+    (child,) = set(children(server)) - known
+    return child
 
 
 def test_a_killed_status_process_comes_back_and_enrolment_does_not_notice(home: Path) -> None:
