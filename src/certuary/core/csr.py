@@ -96,7 +96,7 @@ def parse_csr(csr_der: bytes) -> Csr:
     public_key, spki_der = load_public_key(outline.spki)
     # `cryptography` wants the attributes to be there and sorted; some tools do neither, and nothing hangs on it.
     readable = csr_der if outline.is_der else _request_with(outline.subject, outline.attributes, outline)
-    subject, alternative_names, extensions = _names_and_extensions(readable)
+    subject, alternative_names, extensions = _names_and_extensions(readable, bool(outline.attributes))
     return Csr(
         der=csr_der,
         subject=subject,
@@ -214,11 +214,12 @@ def _text_octets(csr_der: bytes, at: int) -> int | None:
 
 
 def _names_and_extensions(
-    csr_der: bytes,
+    csr_der: bytes, has_attributes: bool
 ) -> tuple[x509.Name, tuple[x509.GeneralName, ...], tuple[x509.Extension[x509.ExtensionType], ...]]:
     try:
         request = x509.load_der_x509_csr(csr_der)
-        subject, extensions = request.subject, tuple(request.extensions)
+        subject = request.subject
+        extensions = tuple(request.extensions) if has_attributes else ()
     except x509.DuplicateExtension as problem:
         raise MalformedCsr("an extension occurs twice", rule="duplicate-extension") from problem
     except x509.UnsupportedGeneralNameType as problem:
@@ -263,7 +264,8 @@ def _change_subject_name(values: bytes | None, outline: _Outline) -> ChangeSubje
     except der.NotDer as problem:
         raise MalformedCsr(f"ChangeSubjectName cannot be read: {problem.detail}") from None
     attributes = () if names_der is None else (_extension_request(names_der),)
-    subject, alternative_names, _ = _names_and_extensions(_request_with(subject_der, attributes, outline))
+    changed = _request_with(subject_der, attributes, outline)
+    subject, alternative_names, _ = _names_and_extensions(changed, bool(attributes))
     return ChangeSubjectName(subject=subject, alternative_names=alternative_names)
 
 

@@ -25,7 +25,9 @@ from certuary.store.batch_sqlite import SqliteSession
 
 MAX_QUEUED = 4096
 MAX_BATCH = 64
-LINGER_SECONDS = 0.001
+LINGER_SECONDS = 0.002
+WORTH_A_COMMIT = 4
+"""How many items under load make a commit without lingering."""
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
 SLOW_FAILURE_SECONDS = 1.0
@@ -116,8 +118,8 @@ class GroupCommitWriter:
         batch: list[_Waiting] = []
         try:
             waiting = self._queue.get(timeout=pause)
-            if self._queue.qsize() + 1 < self._last_batch:
-                # Others are on their way: a commit for each alone would cost them all more than this moment.
+            if self._others_are_on_their_way():
+                # A commit for each alone would cost them all more than this moment.
                 time.sleep(LINGER_SECONDS)
             while waiting is not None:
                 batch.append(waiting)
@@ -127,6 +129,10 @@ class GroupCommitWriter:
         except Empty:
             return batch, True
         return batch, False
+
+    def _others_are_on_their_way(self) -> bool:
+        """Under load, yes: the last batch held several. A lone caller is never kept waiting."""
+        return 1 < self._last_batch and self._queue.qsize() + 1 < max(self._last_batch, WORTH_A_COMMIT)
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
         began = time.monotonic()
