@@ -20,6 +20,7 @@ from bench.servers import ENROL, REENROL, EstServer, check, empty_server, est_se
 from tests.postgres import PostgresServer
 
 _WIDTH = 8
+_WIDE = 32
 WIDTH_AT_A_RATE = 200
 
 FRESH_LIMIT = {"SQLite": 2.2, "PostgreSQL": 1.8}
@@ -43,6 +44,13 @@ def _all_ways(database: str, server: EstServer, plan: Plan, results: Results) ->
     certificates = ClientCertificates.enrol(server, plan)
     _fresh_against_its_floor(database, server, plan, results)
     _kept_against_its_floor(database, server, plan, results)
+    wide = (
+        ("fresh", password_stream(server, seconds=plan.seconds, width=_WIDE)),
+        ("keep-alive", kept_stream(server, seconds=plan.seconds, width=_WIDE)),
+    )
+    for what, stream in wide:
+        name = f"{database}, {what}, password, {_WIDE} connections"
+        results.add(server.read(name, [stream], seconds=plan.seconds).measurement(name))
     results.add(certificates.measure_fresh(f"{database}, fresh, client certificate", ENROL))
     results.add(certificates.measure_kept(f"{database}, keep-alive, client certificate"))
     results.add(certificates.measure_fresh(f"{database}, fresh, re-enrolment by certificate", REENROL))
@@ -99,16 +107,18 @@ def measure_fresh(name: str, server: EstServer, plan: Plan, *, rate: float | Non
     return _not_resumed(name, server, [stream], plan.seconds)
 
 
-def password_stream(server: EstServer, *, seconds: float, rate: float | None = None) -> Stream:
+def password_stream(
+    server: EstServer, *, seconds: float, width: int = _WIDTH, rate: float | None = None
+) -> Stream:
     count = int((seconds + 2) * (rate or 1800))
     exchanges = server.enrolments(make_csrs(names("fresh", count)), close=True)
-    width = _WIDTH if rate is None else WIDTH_AT_A_RATE
+    width = width if rate is None else WIDTH_AT_A_RATE
     return Stream(exchanges=exchanges, context=client_context(), width=width, rate=rate)
 
 
-def kept_stream(server: EstServer, *, seconds: float) -> Stream:
+def kept_stream(server: EstServer, *, seconds: float, width: int = _WIDTH) -> Stream:
     exchanges = server.enrolments(make_csrs(names("kept", int((seconds + 2) * 4000))), close=False)
-    return Stream(exchanges=exchanges, context=client_context(), connections="keep-alive", width=_WIDTH)
+    return Stream(exchanges=exchanges, context=client_context(), connections="keep-alive", width=width)
 
 
 def _measure_resumed(name: str, server: EstServer, plan: Plan) -> Measurement:
@@ -153,8 +163,8 @@ class ClientCertificates:
             files.append(file)
         return cls(server, plan, files)
 
-    def measure_fresh(self, name: str, path: str, *, rate: float | None = None) -> Measurement:
-        stream = self.stream(path, rate=rate, seconds=self._plan.seconds)
+    def measure_fresh(self, name: str, path: str) -> Measurement:
+        stream = self.stream(path, seconds=self._plan.seconds)
         return _not_resumed(name, self._server, [stream], self._plan.seconds)
 
     def stream(self, path: str, *, seconds: float, rate: float | None = None) -> Stream:

@@ -98,7 +98,7 @@ Written by `{command}` on {began:%Y-%m-%d}, in {minutes:.0f} minutes; nothing he
 One EST worker pinned to one core; the load generator, PostgreSQL and every other process on another core.
 A "fresh" request makes a new connection with a full TLS 1.3 handshake; each enrolment has a key of its own,
 and its answer is decoded and compared with that key. CPU is user and system time from `/proc`, per answered
-request. The load generator keeps eight connections busy, except where a rate is named.
+request. The load generator keeps eight connections busy, except where a row says otherwise.
 
 {table(results)}
 {"" if not notes else chr(10) + notes + chr(10)}"""
