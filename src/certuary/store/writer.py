@@ -135,7 +135,7 @@ class GroupCommitWriter:
 
     def _others_are_on_their_way(self) -> bool:
         """Under load, yes: the last batch held several. A lone caller is never kept waiting."""
-        return 1 < self._last_batch and self._queue.qsize() + 1 < max(self._last_batch, WORTH_A_COMMIT)
+        return self._last_batch > 1 and self._queue.qsize() + 1 < max(self._last_batch, WORTH_A_COMMIT)
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
         began = time.monotonic()
