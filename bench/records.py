@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from certuary.server.config import load_settings
-from certuary.server.wiring import PEPPER, open_key_store, open_store, unlock_keys
-from certuary.services.passwords import Passwords
+from certuary.server.wiring import open_key_store, open_store, unlock_keys
+from certuary.services.passwords import PEPPER_NAME, Passwords
 from certuary.services.ports import RecordTransaction
 
 PASSWORD = "the-same-password-for-all"
@@ -26,7 +26,7 @@ def username(kind: str, number: int) -> str:
 def main(home: Path, count: int) -> None:
     settings = load_settings(home)
     role_keys = unlock_keys(settings).role_keys(("secret",))
-    passwords = Passwords(open_key_store(settings, role_keys).load_secret(PEPPER))
+    passwords = Passwords(open_key_store(settings, role_keys).load_secret(PEPPER_NAME))
     password_hash = passwords.hash(PASSWORD)
     with open_store(settings).records.transaction() as transaction:
         for kind in KINDS:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
     from certuary.store.writer import GroupCommitWriter
 
-PEPPER = "pepper"
 EST_WORKER_ROLES = ("issuing", "tls", "secret")
 STATUS_ROLES = ("issuing", "tls")
 """The status process signs CRLs, which relying parties verify with the issuer's own key."""

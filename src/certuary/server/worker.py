@@ -33,7 +33,6 @@ from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
 from certuary.server.random_octets import RandomOctets
 from certuary.server.wiring import (
-    PEPPER,
     Stores,
     check_schema,
     open_key_store,
@@ -49,7 +48,7 @@ from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_no
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.password_checker import PasswordChecker
 from certuary.services.password_quota import PasswordQuota
-from certuary.services.passwords import Passwords
+from certuary.services.passwords import PEPPER_NAME, Passwords
 from certuary.services.ports import AuditRow, BatchItem
 from certuary.services.process_report import ProcessReport
 from certuary.services.snapshot import Snapshot, unloaded_snapshot
@@ -142,7 +141,7 @@ class Worker:
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
         self._writer: GroupCommitWriter = self._stores.new_writer()
-        self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER)))
+        self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
         self._directory = CertificateDirectory(self._stores.reader)
         self._clock = GuardedClock(
             wall=utc_now,

@@ -46,14 +46,13 @@ from certuary.services.listener_certificate import (
     renew_listener_certificate,
 )
 from certuary.services.names_and_times import checked_name, checked_password
-from certuary.services.passwords import Passwords, generate_password
+from certuary.services.passwords import PEPPER_NAME, Passwords, generate_password
 from certuary.services.ports import CertificateRow, CrlStore, KeyStore, Record
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, publish_crl
 from certuary.services.register_application import FIRST_GROUP
 from certuary.services.set_property import ACTIVE
 from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
 
-PEPPER_NAME: Final = "pepper"
 FIRST_GROUP_NAME: Final = "Default"
 FIRST_PROFILE: Final = "tls-device"
 FIRST_APPLICATION: Final = "quickstart"

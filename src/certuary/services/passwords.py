@@ -11,6 +11,9 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+PEPPER_NAME = "pepper"
+"""What the key store calls the secret."""
+
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no characters that people confuse
 
 
