@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.est_session import BASE, Answer, EstSession
+from tests.fault.processes import fetch_crl, is_ready, until
 from tests.postgres import PostgresServer
 from tests.running_server import CERTUARY, RunningServer, free_ports
 
@@ -46,8 +47,13 @@ def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itsel
         refused = ask_until(server, 503)
         assert "the database cannot be reached" in refused.text
         assert refused.headers["Retry-After"]
+        status_code, detail = server.readiness()
+        assert status_code == 503
+        assert "the database cannot be reached" in str(detail["reasons"])
         database.run_again()
         assert ask_until(server, 200).status == 200
+        until(lambda: is_ready(server), 10, "ready")
+        assert fetch_crl(server)
     finally:
         assert server.stop() == 0
 

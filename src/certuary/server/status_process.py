@@ -23,7 +23,7 @@ import uvloop
 from cryptography import x509
 
 from certuary.core.certificate import SigningKey
-from certuary.errors import CertuaryError
+from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
@@ -33,7 +33,14 @@ from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
 from certuary.server.status_http import StatusServer
-from certuary.server.wiring import Stores, open_key_store, open_store, preload_store, signer_loader
+from certuary.server.wiring import (
+    Stores,
+    check_schema,
+    open_key_store,
+    open_store,
+    preload_store,
+    signer_loader,
+)
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.listener_certificate import listener_path
@@ -80,7 +87,11 @@ class StatusProcess:
         self._clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
         self._state = NodeState()
         keys = open_key_store(settings, orders.role_keys)
-        stores = open_store(settings)
+        stores = open_store(settings, must_be_current=False)
+        try:
+            check_schema()
+        except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
+            _log.error("the database cannot be reached", problem=str(problem))
         self._jobs = job_thread(settings, stores, keys, self._clock, self._state)
 
     async def run(self, pipe_fd: int) -> None:
