@@ -28,13 +28,12 @@ FORWARDING_HEADERS = frozenset(
 
 
 class TlsSession(Protocol):
-    """What the listener puts into the scope: of the connection, told once. `memo` is ours to use."""
+    """What the listener puts into the scope: of the connection, told once."""
 
     address: Address
     address_text: str
     certificate_der: bytes | None
     version: str
-    memo: object
 
     def unique(self) -> bytes | None: ...
 

@@ -31,9 +31,9 @@ TLS_EXTENSION = "certuary.tls"
 
 
 class TlsSession:
-    """What the EST application may know of the TLS session. `memo` is for what it works out once a connection."""
+    """What the EST application may know of the TLS session, worked out once a connection."""
 
-    __slots__ = ("_tls", "address", "address_text", "certificate_der", "memo", "version")
+    __slots__ = ("_tls", "address", "address_text", "certificate_der", "version")
 
     def __init__(self, tls: ssl.SSLObject, address: Address) -> None:
         self._tls = tls
@@ -41,7 +41,6 @@ class TlsSession:
         self.address_text = str(address)
         self.certificate_der: bytes | None = tls.getpeercert(binary_form=True)
         self.version: str = tls.version() or ""
-        self.memo: object = None
 
     def unique(self) -> bytes | None:
         """tls-unique of RFC 5929 section 3.1, which exists up to TLS 1.2 only (RFC 9266 section 3)."""

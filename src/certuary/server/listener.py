@@ -32,7 +32,6 @@ class Listener:
         self.new_http = new_http
         self.now = loop.time
         self.connections: set[TlsConnection] = set()
-        self.draining = False
         self._loop = loop
         self._counters = counters
         self._proxies = proxy_protocol_from
@@ -51,7 +50,6 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Accept nothing more, let requests under way finish for at most `seconds`, then cut what is left."""
-        self.draining = True
         for server in self._servers:
             server.close()
         for connection in tuple(self.connections):

@@ -92,7 +92,6 @@ class Worker:
         self._started_at = time.time()
         self._database_ok = True
         self._read_at = time.monotonic()
-        self._problems: tuple[str, ...] = ()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
