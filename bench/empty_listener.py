@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvloop
-from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from certuary.keystore.memory import MemoryKeyStore
-from certuary.server.http_protocol import EstHttpProtocol
+from certuary.server.http_protocol import EstHttpProtocol, http_config
 from certuary.server.listener import Listener
 from certuary.server.tls import build_context
 from certuary.services.create_authority import create_issuing, create_root
@@ -47,8 +46,7 @@ async def serve() -> None:
     def count(what: str) -> None:
         counters[what] += 1
 
-    config = Config(empty, http="httptools", ws="none", lifespan="off", log_config=None, proxy_headers=False)
-    config.load()
+    config = http_config(empty)
     state = ServerState()
     listener = Listener(
         loop=loop,

@@ -82,6 +82,21 @@ _BODY_TOO_LARGE = (413, "body-too-large: a request's body is at most 64 KiB")
 _TOO_MANY_WAIT = (400, "malformed-request: too many requests were sent without waiting for an answer")
 
 
+def http_config(app: Any) -> Config:
+    """uvicorn's settings for this protocol: only HTTP/1.1, and nobody's headers change the client's address."""
+    config = Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        proxy_headers=False,
+    )
+    config.load()
+    return config
+
+
 class EstHttpProtocol(HttpToolsProtocol):
     transport: TlsConnection  # type: ignore[assignment]  # it has the methods used here
 

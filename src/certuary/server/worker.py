@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
-from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from certuary.errors import CertuaryError, DatabaseDown
@@ -27,7 +26,7 @@ from certuary.est.deps import EstDeps
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
-from certuary.server.http_protocol import EstHttpProtocol
+from certuary.server.http_protocol import EstHttpProtocol, http_config
 from certuary.server.listener import Listener
 from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
@@ -160,16 +159,7 @@ class Worker:
 
     def _make_listener(self, loop: asyncio.AbstractEventLoop) -> Listener:
         app = build(self._est_deps())
-        config = Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            proxy_headers=False,
-        )
-        config.load()
+        config = http_config(app)
         state = ServerState()
         listener = Listener(
             loop=loop,

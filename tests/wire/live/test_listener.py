@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 import uvloop
-from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from certuary.core.certificate import KEY_TYPES, build_root, sign_plan
 from certuary.core.values import parse_network
 from certuary.server import limits
-from certuary.server.http_protocol import TLS_EXTENSION, EstHttpProtocol
+from certuary.server.http_protocol import TLS_EXTENSION, EstHttpProtocol, http_config
 from certuary.server.listener import Listener
 from certuary.server.tls import build_context
 from certuary.services.listener_certificate import (
@@ -54,16 +53,7 @@ class Running:
         self._stop = asyncio.Event()
         context, root = _make_context()
         self.client = ssl.create_default_context(cadata=root)
-        config = Config(
-            self._app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            proxy_headers=False,
-        )
-        config.load()
+        config = http_config(self._app)
         state = ServerState()
         self.listener = Listener(
             loop=self._loop,
