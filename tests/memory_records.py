@@ -21,6 +21,7 @@ from certuary.services.ports import (
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+INSTANCE = "8a4f2b0e-0000-4000-8000-000000000001"
 
 _UNIQUE: Mapping[RecordKind, tuple[str, ...]] = {
     "authority": ("name",),
@@ -51,6 +52,9 @@ class MemoryRecords:
         self.certificates: list[CertificateRow] = []
         self.audit: list[AuditRow] = []
         self.fail_at_commit: Exception | None = None
+
+    def instance(self) -> str:
+        return INSTANCE
 
     def transaction(self) -> AbstractContextManager[RecordTransaction]:
         return self._transaction()

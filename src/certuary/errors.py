@@ -23,6 +23,9 @@
       MethodNotAllowed(allow)                405    65
       RequestTimedOut                        408    75
       Conflict                               409    65   AlreadyExists, AlreadyRevoked
+        InvalidSeal                          409    65   a sealed record that cannot be believed
+        InvalidMark                          409    65   a row of the server's own that was altered
+        AuditBroken                          409    65   the audit chain has findings
       BodyTooLarge                           413    65
       UnsupportedMediaType                   415    65
       RateLimited(retry_after)               429    75
@@ -159,6 +162,20 @@ class AlreadyExists(Conflict):
 
 class AlreadyRevoked(Conflict):
     rule = "already-revoked"
+
+
+class InvalidSeal(Conflict):
+    """What the record says is not what somebody entitled signed; the detail names the reason."""
+
+    rule = "invalid-seal"
+
+
+class InvalidMark(Conflict):
+    rule = "invalid-mark"
+
+
+class AuditBroken(Conflict):
+    rule = "audit-broken"
 
 
 class BodyTooLarge(CertuaryError):

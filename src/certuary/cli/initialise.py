@@ -136,7 +136,9 @@ def _initialise(
     records, crls = _make_tables(settings, tell)
     add_settings(settings.home, lines)  # not sooner: a database URL that does not work is not kept
     changes = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
-    initialise(new, InitialiseDeps(keys=keys, changes=changes, crls=crls, progress=tell))
+    initialise(
+        new, InitialiseDeps(keys=keys, keys_dir=settings.keys_dir, changes=changes, crls=crls, progress=tell)
+    )
 
 
 def _make_tables(settings: Settings, tell: Callable[[str], None]) -> tuple[RecordStore, CrlStore]:

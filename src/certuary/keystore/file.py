@@ -33,6 +33,7 @@ from certuary.keystore.keys import (
     SECRET_ROLE,
     check_key_role,
     check_role,
+    check_secret_role,
     checked_name,
     generate,
     key_from_der,
@@ -112,11 +113,11 @@ class FileKeyStore:
     def load_key(self, name: str, *, role: str) -> SigningKey:
         return key_from_der(self._open(name, role=check_key_role(role)), name)
 
-    def put_secret(self, name: str, value: bytes) -> None:
-        self._add(name, value, role=SECRET_ROLE, role_key=self._role_key(SECRET_ROLE))
+    def put_secret(self, name: str, value: bytes, *, role: str = SECRET_ROLE) -> None:
+        self._add(name, value, role=role, role_key=self._role_key(check_secret_role(role)))
 
-    def load_secret(self, name: str) -> bytes:
-        return self._open(name, role=SECRET_ROLE)
+    def load_secret(self, name: str, *, role: str = SECRET_ROLE) -> bytes:
+        return self._open(name, role=check_secret_role(role))
 
     def seal(self, name: str, value: bytes, *, role: str) -> bytes:
         return envelope.seal(value, self._role_key(role), name=_sealed_name(name), role=role)

@@ -10,9 +10,10 @@ from certuary.core.certificate import KEY_TYPES, SigningKey
 from certuary.errors import ConfigError, KeyStoreDown
 from certuary.keystore import envelope
 
-KEY_ROLES = ("root", "issuing", "tls")
+KEY_ROLES = ("root", "issuing", "tls", "operator", "checkpoint")
 SECRET_ROLE = "secret"  # noqa: S105 (a role's name)
-ROLES = (*KEY_ROLES, SECRET_ROLE)
+SECRET_ROLES = (SECRET_ROLE, "mark", "audit")
+ROLES = (*KEY_ROLES, *SECRET_ROLES)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -62,4 +63,12 @@ def check_role(role: str) -> str:
 def check_key_role(role: str) -> str:
     if role not in KEY_ROLES:
         raise ConfigError(f"a key's role is one of {', '.join(KEY_ROLES)}, not {role!r}", rule="key-role")
+    return role
+
+
+def check_secret_role(role: str) -> str:
+    if role not in SECRET_ROLES:
+        raise ConfigError(
+            f"a secret's role is one of {', '.join(SECRET_ROLES)}, not {role!r}", rule="key-role"
+        )
     return role

@@ -13,6 +13,7 @@ from certuary.keystore.keys import (
     SECRET_ROLE,
     check_key_role,
     check_role,
+    check_secret_role,
     checked_name,
     generate,
     key_from_der,
@@ -47,11 +48,11 @@ class MemoryKeyStore:
         check_key_role(role)
         return key_from_der(self._get(name, role), name)
 
-    def put_secret(self, name: str, value: bytes) -> None:
-        self._add(name, value, SECRET_ROLE)
+    def put_secret(self, name: str, value: bytes, *, role: str = SECRET_ROLE) -> None:
+        self._add(name, value, check_secret_role(role))
 
-    def load_secret(self, name: str) -> bytes:
-        return self._get(name, SECRET_ROLE)
+    def load_secret(self, name: str, *, role: str = SECRET_ROLE) -> bytes:
+        return self._get(name, check_secret_role(role))
 
     def seal(self, name: str, value: bytes, *, role: str) -> bytes:
         self._check_held(role)

@@ -26,7 +26,11 @@ _MAX_LINE_OCTETS = 60_000  # below a pipe's 64 KiB: the supervisor never blocks 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildOrders:
-    """`flags` are what the command line gave `serve`; `role_keys` open our roles of the key store."""
+    """`flags` are what the command line gave `serve`; `role_keys` open our roles of the key store.
+
+    `node` names this installation's copy on this machine; `stream` is the audit stream of this one process, and
+    `stream_key` the key of its chain. `trust` is the text of the pinned public halves (`services.trust`).
+    """
 
     home: Path
     flags: Mapping[str, object]
@@ -34,6 +38,10 @@ class ChildOrders:
     board_fd: int
     slot: int
     role_keys: Mapping[str, bytes] = field(repr=False)
+    node: str
+    stream: str
+    stream_key: bytes = field(repr=False)
+    trust: str
 
     def settings(self) -> Settings:
         return load_settings(self.home, self.flags)
@@ -66,6 +74,10 @@ def encode_orders(orders: ChildOrders) -> bytes:
         "board_fd": orders.board_fd,
         "slot": orders.slot,
         "role_keys": {role: base64.b64encode(key).decode() for role, key in orders.role_keys.items()},
+        "node": orders.node,
+        "stream": orders.stream,
+        "stream_key": base64.b64encode(orders.stream_key).decode(),
+        "trust": orders.trust,
     }
     return json.dumps(values).encode() + b"\n"
 
@@ -80,6 +92,10 @@ def decode_orders(line: bytes) -> ChildOrders:
             board_fd=int(values["board_fd"]),
             slot=int(values["slot"]),
             role_keys={role: base64.b64decode(key) for role, key in values["role_keys"].items()},
+            node=str(values["node"]),
+            stream=str(values["stream"]),
+            stream_key=base64.b64decode(values["stream_key"]),
+            trust=str(values["trust"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as problem:
         raise ConfigError("the orders of a child process cannot be read") from problem

@@ -19,12 +19,15 @@ from dataclasses import dataclass
 
 import structlog
 
+from certuary.core.audit_chain import new_stream, stream_key
 from certuary.errors import ConfigError
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, hang_up_held, write_orders
 from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
 from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
+from certuary.services.node import node_name
+from certuary.services.trust import AUDIT_NAME, AUDIT_ROLE, check_trust, read_trust
 
 EST_WORKER = "certuary.server.worker"
 STATUS_PROCESS = "certuary.server.status_process"
@@ -117,6 +120,12 @@ class Supervisor:
 
     def _unlock(self) -> None:
         self._keys = unlock_keys(self._settings)
+        trust = read_trust(self._settings.keys_dir)
+        keys = self._keys.store(("audit", "operator", "checkpoint"))
+        check_trust(trust, keys)
+        self._trust = trust.to_text()
+        self._audit_secret = keys.load_secret(AUDIT_NAME, role=AUDIT_ROLE)
+        self._node = node_name(self._settings.home)
         if self._keys.passphrase_is_beside_keys:
             _log.warning(
                 "the key store's passphrase lies beside the keys: whoever copies the home has both;"
@@ -139,6 +148,7 @@ class Supervisor:
         os.close(read_fd)
 
     def _give_orders(self, child: _Child) -> None:
+        stream = new_stream()
         orders = ChildOrders(
             home=self._settings.home,
             flags=self._flags,
@@ -146,6 +156,10 @@ class Supervisor:
             board_fd=self._board.fd,
             slot=child.slot,
             role_keys=self._keys.role_keys(child.roles),
+            node=self._node,
+            stream=stream,
+            stream_key=stream_key(self._audit_secret, stream),
+            trust=self._trust,
         )
         try:
             write_orders(child.pipe_fd, orders)

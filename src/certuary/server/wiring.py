@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
     from certuary.store.writer import GroupCommitWriter
 
-EST_WORKER_ROLES = ("issuing", "tls", "secret")
-STATUS_ROLES = ("issuing", "tls")
+EST_WORKER_ROLES = ("issuing", "tls", "secret", "mark")
+STATUS_ROLES = ("issuing", "tls", "mark", "checkpoint")
 """The status process signs CRLs, which relying parties verify with the issuer's own key."""
 
 

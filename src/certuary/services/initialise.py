@@ -30,6 +30,7 @@ from certuary.services.create_authority import (
     create_issuing,
     create_root,
 )
+from certuary.services.create_trust import create_trust
 from certuary.services.entitlement import CA_ADMINISTRATOR, INSTALLER
 from certuary.services.first_start import (
     FirstStart,
@@ -84,6 +85,7 @@ class InitialiseDeps:
     """`progress` is told each step before it begins."""
 
     keys: KeyStore
+    keys_dir: Path
     changes: ChangeDeps
     crls: CrlStore
     progress: Callable[[str], None]
@@ -132,6 +134,12 @@ def shipped_profiles() -> tuple[str, ...]:
 
 def _create(new: NewHome, deps: InitialiseDeps) -> None:
     passwords = Passwords(_pepper(deps.keys))
+    create_trust(
+        deps.keys,
+        deps.keys_dir,
+        instance=deps.changes.records.instance(),
+        now=deps.changes.clock.now(),
+    )
     deps.progress(f"making the keys of the root and the issuing authority ({new.key_type})")
     authorities = _create_authorities(new, deps)
     first = FirstStart(

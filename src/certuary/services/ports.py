@@ -21,7 +21,8 @@ class Clock(Protocol):
 class KeyStore(Protocol):
     """Where private keys and secrets live. Every failure is a `KeyStoreDown` or a `ConfigError`.
 
-    A key has a role ("root", "issuing", "tls"); a process opens the roles it was given and no other.
+    A key has a role ("root", "issuing", "tls", "operator", "checkpoint"), a secret too ("secret", "mark", "audit"); a
+    process opens the roles it was given and no other.
     """
 
     def generate_key(self, name: str, *, role: str, key_type: str) -> SigningKey:
@@ -32,11 +33,11 @@ class KeyStore(Protocol):
         """`NotFound` when there is none of that name, `KeyStoreDown` when it cannot be opened."""
         ...
 
-    def put_secret(self, name: str, value: bytes) -> None:
-        """Store a symmetric secret (the pepper) under role "secret". `AlreadyExists` when the name is taken."""
+    def put_secret(self, name: str, value: bytes, *, role: str = "secret") -> None:
+        """Store a symmetric secret, such as the pepper. `AlreadyExists` when the name is taken."""
         ...
 
-    def load_secret(self, name: str) -> bytes: ...
+    def load_secret(self, name: str, *, role: str = "secret") -> bytes: ...
 
     def seal(self, name: str, value: bytes, *, role: str) -> bytes:
         """Encrypt bytes that are kept outside the store; `unseal` opens them under the same name and role only."""
@@ -187,6 +188,10 @@ class RecordTransaction(Protocol):
 
 class RecordStore(Protocol):
     """Records that are not retired. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def instance(self) -> str:
+        """The installation's number, made with the tables."""
+        ...
 
     def transaction(self) -> AbstractContextManager[RecordTransaction]: ...
 

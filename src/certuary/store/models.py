@@ -48,9 +48,11 @@ class Instance(models.Model):
 
 
 class Record(models.Model):
-    """What every record that people change has."""
+    """What every record that people change has. `version` rises with each sealed change, and `seal` covers it."""
 
     revision = models.BigIntegerField(db_index=True)
+    version = models.BigIntegerField(default=0, db_default=0)
+    seal = models.TextField(default="", db_default="")
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 
@@ -105,6 +107,7 @@ class ProfileVersion(models.Model):
     toml = models.TextField()
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=64)
+    mark = models.BinaryField(null=True)
 
     class Meta:
         db_table = "profile_versions"
@@ -167,6 +170,11 @@ class User(Record):
     group_ids = models.JSONField()  # [1, 2]; of no meaning for a CA Administrator, who sees all
     password_hash = models.TextField()
     enabled = models.BooleanField()
+    signing_key = models.TextField(default="", db_default="")  # wrapped under password and pepper
+    signing_certificate = models.TextField(default="", db_default="")  # DER in base64, of the operator CA
+    compromised_keys = models.JSONField(
+        null=True
+    )  # {"sha256 of a signing certificate": "since when, ISO 8601"}
 
     class Meta:
         db_table = "users"
@@ -195,6 +203,7 @@ class Certificate(models.Model):
     revoked_at = models.DateTimeField(null=True)
     revocation_reason = models.CharField(max_length=32, null=True)
     revoked_revision = models.BigIntegerField(null=True)
+    mark = models.BinaryField(null=True)
 
     class Meta:
         db_table = "certificates"
@@ -248,6 +257,12 @@ class Enrolment(models.Model):
 
 
 class AuditEvent(models.Model):
+    """An event, and its place in the chain of its stream: `hash` covers the event and `previous`, the hash before."""
+
+    stream = models.CharField(max_length=32, default="", db_default="")
+    seq = models.BigIntegerField(null=True)
+    previous = models.BinaryField(null=True)
+    hash = models.BinaryField(null=True)
     at = models.DateTimeField()
     kind = models.CharField(max_length=48)
     actor_kind = models.CharField(max_length=16)
@@ -259,7 +274,91 @@ class AuditEvent(models.Model):
 
     class Meta:
         db_table = "audit_events"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["stream", "seq"], name="audit_events_stream")
+        ]
         indexes: ClassVar = [models.Index(fields=["request_id"], name="audit_events_request")]
+
+
+class AuditStream(models.Model):
+    """Which process writes, or wrote, a stream: where a successor finds what it closes. Believed for nothing else."""
+
+    stream = models.CharField(max_length=32, primary_key=True)
+    node = models.CharField(max_length=32)
+    process = models.CharField(max_length=32)  # est-0, status
+    opened_at = models.DateTimeField()
+    closed_by = models.CharField(max_length=32, default="", db_default="")
+
+    class Meta:
+        db_table = "audit_streams"
+        indexes: ClassVar = [models.Index(fields=["node", "process"], name="audit_streams_process")]
+
+
+class AuditCheckpoint(models.Model):
+    """The heads of all streams at one moment, signed. Also appended to a file of each node."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    body = models.TextField()
+    signature = models.BinaryField()
+
+    class Meta:
+        db_table = "audit_checkpoints"
+
+
+class PropertyChange(models.Model):
+    """A property changed by plain SQL, written by the triggers; one node turns it into one audit event."""
+
+    at = models.DateTimeField()
+    operation = models.CharField(max_length=16)  # added | changed | removed
+    property_key = models.TextField()
+    before = models.TextField(null=True)  # JSON of value and status
+    after = models.TextField(null=True)
+    database_user = models.TextField(default="", db_default="")
+
+    class Meta:
+        db_table = "property_changes"
+
+
+class Manifest(models.Model):
+    """One row, id 1: the digests of the manifest's parts and its number, signed."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    body = models.TextField()
+    signature = models.BinaryField()
+
+    class Meta:
+        db_table = "manifest"
+
+
+class ManifestPart(models.Model):
+    """Version and digest of up to 256 sealed records: those of one kind whose numbers begin alike."""
+
+    kind = models.CharField(max_length=16)
+    number = models.BigIntegerField()
+    revision = models.BigIntegerField(db_index=True)
+    body = models.TextField()
+
+    class Meta:
+        db_table = "manifest_parts"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "number"], name="manifest_parts_number")
+        ]
+
+
+class RecordProblem(models.Model):
+    """A record found broken: so that its audit event is written once."""
+
+    kind = models.CharField(max_length=16)
+    record = models.CharField(max_length=64)
+    reason = models.TextField()
+    found_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "record_problems"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "record"], name="record_problems_record")
+        ]
 
 
 class Crl(models.Model):
@@ -269,6 +368,7 @@ class Crl(models.Model):
     this_update = models.DateTimeField()
     next_update = models.DateTimeField()
     der = models.BinaryField()
+    mark = models.BinaryField(null=True)
 
     class Meta:
         db_table = "crls"

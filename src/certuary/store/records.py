@@ -20,11 +20,14 @@ from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import AuditRow, CertificateRow, Record, RecordKind, RecordTransaction
 from certuary.store import certificate_rows, record_rows
 from certuary.store.database import database_errors, read
-from certuary.store.models import AuditEvent, Certificate, ConfigRevision, ProfileVersion, Property
+from certuary.store.models import AuditEvent, Certificate, ConfigRevision, Instance, ProfileVersion, Property
 
 
 class DjangoRecordStore:
     """`services.ports.RecordStore`. Each thread that calls it has its own connection."""
+
+    def instance(self) -> str:
+        return read(lambda: Instance.objects.values_list("uuid", flat=True).get(id=1))
 
     def transaction(self) -> AbstractContextManager[RecordTransaction]:
         return _transaction()

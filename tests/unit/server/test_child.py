@@ -40,6 +40,10 @@ def _orders(**changes: object) -> ChildOrders:
         "board_fd": 6,
         "slot": 2,
         "role_keys": {"issuing": b"\x00\xff" * 16},
+        "node": "4f2a",
+        "stream": "00112233",
+        "stream_key": b"\xff\x00" * 16,
+        "trust": "{}",
     }
     return ChildOrders(**(values | changes))  # type: ignore[arg-type]  # a table of fields
 

@@ -46,7 +46,18 @@ class Reloading:
     """A worker with nothing but what reloads its configuration."""
 
     def __init__(self, home: Path) -> None:
-        orders = ChildOrders(home=home, flags={}, listen_fd=-1, board_fd=-1, slot=0, role_keys={})
+        orders = ChildOrders(
+            home=home,
+            flags={},
+            listen_fd=-1,
+            board_fd=-1,
+            slot=0,
+            role_keys={},
+            node="n",
+            stream="s",
+            stream_key=b"k",
+            trust="",
+        )
         self.worker = cast(Any, Worker(orders, Settings(home=home), -1))
         self.loader = Loader()
         self.worker._loader = self.loader

@@ -54,6 +54,7 @@ class Home:
     def initialise(self, **changes: Any) -> None:
         deps = InitialiseDeps(
             keys=self.keys,
+            keys_dir=self.new.home,
             changes=ChangeDeps(records=self.records, clock=FixedClock(), request_id="r1"),
             crls=self.crls,
             progress=self.steps.append,

@@ -19,13 +19,16 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from certuary.core.audit_chain import new_stream, stream_key
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, write_orders
 from certuary.server.config import load_settings
 from certuary.server.wiring import STATUS_ROLES, open_store, unlock_keys
 from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.node import node_name
 from certuary.services.process_report import ProcessReport
 from certuary.services.revoke import Revocation, revoke
+from certuary.services.trust import trust_path
 
 CERTUARY = Path(sys.executable).with_name("certuary")
 SLOT = 1
@@ -74,13 +77,19 @@ def status_process(home: Path) -> Iterator[Running]:
         read_fd, write_fd = os.pipe()
         cleanup.callback(_close, write_fd)
         os.set_inheritable(read_fd, True)
+        keys = unlock_keys(load_settings(home))
+        stream = new_stream()
         orders = ChildOrders(
             home=home,
             flags={},
             listen_fd=listening.fileno(),
             board_fd=board.fd,
             slot=SLOT,
-            role_keys=unlock_keys(load_settings(home)).role_keys(STATUS_ROLES),
+            role_keys=keys.role_keys(STATUS_ROLES),
+            node=node_name(home),
+            stream=stream,
+            stream_key=stream_key(keys.store(("audit",)).load_secret("audit", role="audit"), stream),
+            trust=trust_path(keys.directory).read_text(),
         )
         write_orders(write_fd, orders)
         process = subprocess.Popen(
