@@ -14,6 +14,8 @@ from certuary.services.ports import (
     AuditRow,
     CertificateRow,
     CrlRow,
+    ManifestPartRow,
+    ManifestRow,
     Record,
     RecordKind,
     RecordTransaction,
@@ -49,6 +51,8 @@ class MemoryRecords:
         self.revision = 0
         self.rows: dict[tuple[RecordKind, int | str], Record] = {}
         self.retired: dict[tuple[RecordKind, int | str], Record] = {}
+        self.head: ManifestRow | None = None
+        self.parts: dict[tuple[str, int], ManifestPartRow] = {}
         self.certificates: list[CertificateRow] = []
         self.audit: list[AuditRow] = []
         self.fail_at_commit: Exception | None = None
@@ -62,7 +66,7 @@ class MemoryRecords:
     @contextmanager
     def _transaction(self) -> Iterator[RecordTransaction]:
         before = copy.copy(self.__dict__)
-        self.rows, self.retired = dict(self.rows), dict(self.retired)
+        self.rows, self.retired, self.parts = dict(self.rows), dict(self.retired), dict(self.parts)
         self.certificates, self.audit = list(self.certificates), list(self.audit)
         try:
             yield cast(RecordTransaction, self)
@@ -102,7 +106,23 @@ class MemoryRecords:
 
     def retire(self, kind: RecordKind, record_id: int | str) -> None:
         self.revision += 1
-        self.retired[kind, record_id] = self.rows.pop((kind, record_id))
+        self.retired[kind, record_id] = replace(self.rows.pop((kind, record_id)), removed_at=NOW)
+
+    def manifest(self) -> ManifestRow | None:
+        return self.head
+
+    def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None:
+        return self.parts.get((kind, number))
+
+    def put_seal(self, kind: RecordKind, record_id: int, *, version: int, seal: str) -> None:
+        rows = self.rows if (kind, record_id) in self.rows else self.retired
+        rows[kind, record_id] = replace(rows[kind, record_id], version=version, seal=seal)
+
+    def put_manifest(self, row: ManifestRow) -> None:
+        self.head = row
+
+    def put_manifest_part(self, row: ManifestPartRow) -> None:
+        self.parts[row.kind, row.number] = row
 
     def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
         self.update("profile", profile_id, {"current_version": number, "toml": toml, "version_id": number})

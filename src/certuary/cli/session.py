@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from certuary.cli import prompts
 from certuary.cli.invocation import Invocation
@@ -12,15 +12,20 @@ from certuary.errors import ConfigError, NotAuthenticated
 from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
-from certuary.server.wiring import open_store, unlock_keys
+from certuary.server.wiring import open_high_water, open_store, unlock_keys
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.first_start import is_initialised
 from certuary.services.guarded_clock import GuardedClock, utc_now
+from certuary.services.high_water import HighWater
 from certuary.services.initialise import load_pepper
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, RecordStore
+from certuary.services.record_gate import RecordGate
+from certuary.services.seal_changes import Sealing
+from certuary.services.signing_key import OperatorKeys, open_operator_keys
+from certuary.services.trust import OPERATOR_ROLE, read_trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,17 @@ class ChangeSession:
     keys: UnlockedKeys
     passwords: Passwords
     actor: Actor
+    deps: ChangeDeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedKeys:
+    """What the key store's passphrase opens for a command."""
+
+    keys: UnlockedKeys
+    passwords: Passwords
+    operator: OperatorKeys
+    high_water: HighWater
     deps: ChangeDeps
 
 
@@ -52,18 +68,42 @@ def open_records(shared: Invocation) -> RecordStore:
     return open_store(open_settings(shared)).records
 
 
-def open_change(shared: Invocation) -> ChangeSession:
+def open_change(shared: Invocation, *, accept_rollback: bool = False) -> ChangeSession:
     """Ask who it is, and check it, before anything is changed."""
     settings = open_settings(shared)
     name, password = _credentials(shared)
+    opened = open_keys(settings)
+    gate = RecordGate.open(
+        opened.deps.records, opened.operator.trust, opened.high_water, accept_rollback=accept_rollback
+    )
+    signer = authenticate_user(name, password, opened.passwords, gate, opened.deps)
+    sealing = Sealing(operator=opened.operator, high_water=opened.high_water, signer=signer)
+    return ChangeSession(
+        settings=settings,
+        records=opened.deps.records,
+        keys=opened.keys,
+        passwords=opened.passwords,
+        actor=signer.actor,
+        deps=replace(opened.deps, sealing=sealing),
+    )
+
+
+def open_keys(settings: Settings) -> OpenedKeys:
+    """Unlock the key store; nobody has signed in yet."""
     records = open_store(settings).records
     keys = unlock_keys(settings)
-    passwords = Passwords(load_pepper(keys.store(("secret",))))
-    deps = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
-    actor = authenticate_user(name, password, passwords, deps)
-    return ChangeSession(
-        settings=settings, records=records, keys=keys, passwords=passwords, actor=actor, deps=deps
+    return OpenedKeys(
+        keys=keys,
+        passwords=Passwords(load_pepper(keys.store(("secret",)))),
+        operator=open_operator_keys(keys.store((OPERATOR_ROLE,)), read_trust(settings.keys_dir)),
+        high_water=open_high_water(settings),
+        deps=ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom)),
     )
+
+
+def open_gate(settings: Settings, records: RecordStore) -> RecordGate:
+    """What tells good records from altered ones, for a command that only reads: it needs no passphrase."""
+    return RecordGate.open(records, read_trust(settings.keys_dir), open_high_water(settings))
 
 
 def _credentials(shared: Invocation) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from certuary.core.certificate import SigningKey
 from certuary.errors import ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.file import FileKeyStore, UnlockedKeys
 from certuary.server.config import Settings
+from certuary.services.high_water import HighWater, high_water_path
 from certuary.services.ports import (
     CertificateReader,
     ConfigFeed,
@@ -21,6 +22,9 @@ from certuary.services.ports import (
     LeaseStore,
     RecordStore,
 )
+from certuary.services.record_gate import RecordGate
+from certuary.services.trust import Trust
+from certuary.services.trusted_feed import TrustedFeed
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -93,10 +97,16 @@ def open_key_store(settings: Settings, role_keys: Mapping[str, bytes]) -> KeySto
     return FileKeyStore.from_role_keys(settings.keys_dir, role_keys)
 
 
-def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore) -> SnapshotLoader:
+def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore, trust: Trust) -> SnapshotLoader:
     from certuary.services.load_snapshot import SnapshotLoader
 
-    return SnapshotLoader(feed, signer_loader(keys), settings.public_status_url)
+    high_water = open_high_water(settings)
+    trusted = TrustedFeed(feed, RecordGate(trust, high_water), high_water.rise)
+    return SnapshotLoader(trusted, signer_loader(keys), settings.public_status_url)
+
+
+def open_high_water(settings: Settings) -> HighWater:
+    return HighWater(high_water_path(settings.home))
 
 
 def signer_loader(keys: KeyStore) -> Callable[[str], SigningKey | None]:

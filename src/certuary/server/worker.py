@@ -51,6 +51,7 @@ from certuary.services.passwords import PEPPER_NAME, Passwords
 from certuary.services.ports import AuditRow, BatchItem
 from certuary.services.process_report import ProcessReport
 from certuary.services.snapshot import Snapshot, unloaded_snapshot
+from certuary.services.trust import Trust
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -134,7 +135,9 @@ class Worker:
         self._blocklist_file = BlocklistFile(settings.home)
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
-        self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys)
+        self._loader: SnapshotLoader = snapshot_loader(
+            settings, self._stores.feed, self._keys, Trust.from_text(self._orders.trust)
+        )
         self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)

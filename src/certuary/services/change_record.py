@@ -1,7 +1,8 @@
 """Change records: the one way by which a person's change reaches the database.
 
-Each change is checked against the actor's role and groups, written, and described by one audit event, all in one
-transaction with one new revision. A refused change leaves nothing but the event that says so.
+Each change is checked against the actor's role and groups, written, sealed by the actor's signature, and described by
+one audit event, all in one transaction with one new revision and one new manifest. A record that somebody altered past
+us is not changed: that would sign the alteration. A refused change leaves nothing but the event that says so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from certuary.errors import NotFound, Refused
+from certuary.errors import InvalidSeal, NotFound, NotPermitted, Refused
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -22,7 +23,9 @@ from certuary.services.entitlement import (
     check_may_change,
     check_may_revoke,
 )
+from certuary.services.high_water import Seen
 from certuary.services.ports import (
+    SEALED_KINDS,
     AuditRow,
     CertificateRow,
     Clock,
@@ -31,21 +34,28 @@ from certuary.services.ports import (
     RecordStore,
     RecordTransaction,
 )
+from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.revoke import Revocation, revoke_within
+from certuary.services.seal_changes import Sealing, open_gate, seal_changes
+from certuary.services.signing_key import OperatorKeys, Signer
 
 _NAME_COLUMN: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
-_SECRET_COLUMNS: Final = frozenset({"password_hash"})
+_SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
 _TARGET_LENGTH: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDeps:
-    """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine."""
+    """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine.
+
+    `sealing` is None where nobody has signed in: then no sealed record can be changed.
+    """
 
     records: RecordStore
     clock: Clock
     request_id: str
     address: str = ""
+    sealing: Sealing | None = None
 
 
 @contextmanager
@@ -56,7 +66,11 @@ def change_records(actor: Actor, deps: ChangeDeps) -> Iterator[RecordChanges]:
     """
     try:
         with deps.records.transaction() as transaction:
-            yield RecordChanges(actor, transaction, deps)
+            changes = RecordChanges(actor, transaction, deps)
+            yield changes
+            manifest = changes.seal()
+        if manifest is not None and deps.sealing is not None:
+            deps.sealing.high_water.rise(manifest)
     except Refused as refusal:
         row = audit_row("change.refused", actor, "", {"rule": refusal.rule, "detail": refusal.detail}, deps)
         with deps.records.transaction() as transaction:
@@ -83,7 +97,18 @@ class RecordChanges:
         self._actor = actor
         self._transaction = transaction
         self._deps = deps
+        self._gate: RecordGate | None = None
+        self._touched: dict[Key, None] = {}
         self.now = deps.clock.now()
+
+    @property
+    def operator(self) -> OperatorKeys:
+        """What certifies users' signing keys."""
+        return self._sealing().operator
+
+    @property
+    def signer(self) -> Signer:
+        return self._sealing().signer
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return self._transaction.find(kind, **match)
@@ -92,6 +117,7 @@ class RecordChanges:
         """A profile's values are its name and its TOML, which becomes version 1."""
         check_may_change(self._actor, kind, before=None, after=values)
         record = self._transaction.create(kind, _columns(kind, values))
+        self._touch(record)
         if kind == "profile":
             record = self._add_profile_version(record, 1, values)
         self._audit(f"{kind}.added", record, {}, values)
@@ -105,13 +131,28 @@ class RecordChanges:
         updated = self._transaction.update(record.kind, record.id, _columns(record.kind, values))
         if record.kind == "profile" and "toml" in values:
             updated = self._add_profile_version(before, _next_version(before), values)
+        self._touch(updated)
         self._audit(f"{record.kind}.changed", before, before.values, updated.values)
+        return updated
+
+    def adopt(self, record: Record) -> None:
+        """Sign a record as it is, whoever made it so: the answer to a seal that does not hold."""
+        check_is_ca_administrator(self._actor, "signing a record whose seal does not hold")
+        self._touch(record)
+        self._audit(f"{record.kind}.adopted", record, {}, {})
+
+    def recover(self, user: Record, values: Values) -> Record:
+        """Give a user another password and signing key, on the word of whoever opened the key store."""
+        updated = self._transaction.update("user", user.id, values)
+        self._touch(updated)
+        self._audit("user.recovered", user, {}, values)
         return updated
 
     def retire(self, record: Record) -> None:
         before = self._current(record)
         check_may_change(self._actor, record.kind, before={"id": before.id, **before.values}, after=None)
         self._transaction.retire(record.kind, record.id)
+        self._touch(before)
         self._audit(f"{record.kind}.removed", before, before.values, {})
 
     def revoke(self, certificate: CertificateRow, reason: str) -> CertificateRow:
@@ -128,6 +169,28 @@ class RecordChanges:
         )
         return revoke_within(self._transaction, revocation, self._deps.clock)
 
+    def seal(self) -> Seen | None:
+        """Sign what was changed. The manifest that says so, None when nothing sealed was."""
+        if not self._touched:
+            return None
+        sealing = self._sealing()
+        return seal_changes(self._transaction, self._touched, self._open_gate(), sealing, self.now)
+
+    def _touch(self, record: Record) -> None:
+        if record.kind in SEALED_KINDS:
+            self._sealing()
+            self._touched[key_of(record)] = None
+
+    def _sealing(self) -> Sealing:
+        if self._deps.sealing is None:
+            raise NotPermitted("a sealed record is changed by a user who has signed in, and by nobody else")
+        return self._deps.sealing
+
+    def _open_gate(self) -> RecordGate:
+        if self._gate is None:
+            self._gate = open_gate(self._transaction, self._sealing())
+        return self._gate
+
     def _group_of(self, certificate: CertificateRow) -> int | None:
         """A certificate belongs to its application's group, also after the application was removed."""
         if certificate.application_id is None:
@@ -140,7 +203,17 @@ class RecordChanges:
         current = self._transaction.find(record.kind, id=record.id)
         if current is None:
             raise NotFound(f"{record_name(record)!r} was removed in the meantime")
+        if current.kind in SEALED_KINDS and key_of(current) not in self._touched:
+            self._check_seal(current)
         return current
+
+    def _check_seal(self, record: Record) -> None:
+        try:
+            self._open_gate().check(record)
+        except InvalidSeal as problem:
+            raise InvalidSeal(
+                f"{record.kind} {record_name(record)!r} is not changed while its seal does not hold: {problem.detail}"
+            ) from None
 
     def _add_profile_version(self, profile: Record, number: int, values: Values) -> Record:
         """The version becomes the profile's current one."""

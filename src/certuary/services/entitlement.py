@@ -77,7 +77,7 @@ def check_is_ca_administrator(actor: Actor, what: str) -> None:
 def _is_own_password(actor: Actor, kind: RecordKind, before: Values | None, after: Values | None) -> bool:
     if kind != "user" or before is None or after is None or before["name"] != actor.name:
         return False
-    return {key for key in after if after[key] != before.get(key)} <= {"password_hash"}
+    return {key for key in after if after[key] != before.get(key)} <= {"password_hash", "signing_key"}
 
 
 def _anywhere(actor: Actor, state: Values) -> bool:

@@ -8,8 +8,8 @@ transaction, and the files with the secrets are written inside it, so that passw
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from certuary.services.create_authority import (
     create_root,
 )
 from certuary.services.create_trust import create_trust
-from certuary.services.entitlement import CA_ADMINISTRATOR, INSTALLER
+from certuary.services.entitlement import CA_ADMINISTRATOR, INSTALLER, Actor
 from certuary.services.first_start import (
     FirstStart,
     chain_path,
@@ -40,18 +40,28 @@ from certuary.services.first_start import (
     write_file,
     write_secrets,
 )
+from certuary.services.high_water import HighWater, high_water_path
 from certuary.services.listener_certificate import (
     ListenerIssuer,
     listener_names,
     listener_path,
     renew_listener_certificate,
 )
+from certuary.services.manage_user import new_user_values
 from certuary.services.names_and_times import checked_name, checked_password
 from certuary.services.passwords import PEPPER_NAME, Passwords, generate_password
 from certuary.services.ports import CertificateRow, CrlStore, KeyStore, Record
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, publish_crl
 from certuary.services.register_application import FIRST_GROUP
+from certuary.services.seal_changes import Sealing
 from certuary.services.set_property import ACTIVE
+from certuary.services.signing_key import (
+    NewSigningKey,
+    OperatorKeys,
+    Signer,
+    make_signing_key,
+    open_operator_keys,
+)
 from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
 
 FIRST_GROUP_NAME: Final = "Default"
@@ -134,7 +144,7 @@ def shipped_profiles() -> tuple[str, ...]:
 
 def _create(new: NewHome, deps: InitialiseDeps) -> None:
     passwords = Passwords(_pepper(deps.keys))
-    create_trust(
+    trust = create_trust(
         deps.keys,
         deps.keys_dir,
         instance=deps.changes.records.instance(),
@@ -152,9 +162,22 @@ def _create(new: NewHome, deps: InitialiseDeps) -> None:
         command=new.command,
     )
     deps.progress("writing the first records")
-    with change_records(INSTALLER, deps.changes) as changes:
-        _create_records(changes, new, first, authorities, passwords)
+    password = first.admin_password or new.admin_password
+    assert password is not None
+    operator = open_operator_keys(deps.keys, trust)
+    own = make_signing_key(new.admin_name, password, passwords, operator, deps.changes.clock.now())
+    signed = replace(deps.changes, sealing=_sealing(new, own, operator))
+    admin = new_user_values(new.admin_name, CA_ADMINISTRATOR, (), passwords.hash(password), own)
+    with change_records(INSTALLER, signed) as changes:
+        _create_records(changes, first, authorities, admin, passwords)
         write_secrets(first)
+
+
+def _sealing(new: NewHome, own: NewSigningKey, operator: OperatorKeys) -> Sealing:
+    """The first user signs the first records, its own among them: the server's counter-signature stands for it."""
+    actor = Actor(name=new.admin_name, role=CA_ADMINISTRATOR)
+    signer = Signer(actor=actor, certificate=own.certificate, key=own.key)
+    return Sealing(operator=operator, high_water=HighWater(high_water_path(new.home)), signer=signer)
 
 
 def _pepper(keys: KeyStore) -> bytes:
@@ -180,9 +203,9 @@ def _create_authorities(new: NewHome, deps: InitialiseDeps) -> tuple[NewAuthorit
 
 def _create_records(
     changes: RecordChanges,
-    new: NewHome,
     first: FirstStart,
     authorities: tuple[NewAuthority, NewAuthority],
+    admin: Mapping[str, object],
     passwords: Passwords,
 ) -> None:
     root, issuing = authorities
@@ -191,18 +214,7 @@ def _create_records(
     group = changes.create("group", {"code": FIRST_GROUP, "name": FIRST_GROUP_NAME})
     for toml in shipped_profiles():
         changes.create("profile", {"name": parse_profile(toml).name, "toml": toml})
-    password = first.admin_password or new.admin_password
-    assert password is not None
-    changes.create(
-        "user",
-        {
-            "name": new.admin_name,
-            "role": CA_ADMINISTRATOR,
-            "group_ids": [],
-            "password_hash": passwords.hash(password),
-            "enabled": True,
-        },
-    )
+    changes.create("user", admin)
     changes.create("application", _first_application(first, group, passwords))
     for key, value in ((PROFILE_PROPERTY, FIRST_PROFILE), (GROUP_PROPERTY, FIRST_GROUP)):
         changes.create("property", {"property_key": key, "property_value": value, "status": ACTIVE})

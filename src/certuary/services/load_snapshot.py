@@ -1,7 +1,7 @@
 """Build the configuration snapshot, and keep it up to date by reading only what changed.
 
-A record that cannot be used is left out, and `problems` says why: one bad record stops nothing else. EST is enabled
-only while the properties select a profile, a group and an authority that can all be used.
+A record that cannot be believed, or used, is left out, and `problems` says why: one bad record stops nothing else. EST
+is enabled only while the properties select a profile, a group and an authority that can all be used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from certuary.errors import CertuaryError, InvalidValue
 from certuary.services.parse_records import (
@@ -23,7 +23,7 @@ from certuary.services.parse_records import (
     parse_label,
     parse_profile,
 )
-from certuary.services.ports import ConfigDelta, ConfigFeed, Record, RecordKind
+from certuary.services.ports import ConfigDelta, Record, RecordKind
 from certuary.services.snapshot import (
     CACERTS_AUTHENTICATION_PROPERTY,
     GROUP_PROPERTY,
@@ -35,18 +35,24 @@ from certuary.services.snapshot import (
     Label,
     Snapshot,
 )
+from certuary.services.trusted_feed import RECORDS_BETWEEN_YIELDS, TrustedDelta
 
 T = TypeVar("T")
 
-RECORDS_BETWEEN_YIELDS = 50
 MANY_RECORDS = 1000
 _CACERTS_CHOICES = ("default", "required", "none")
+
+
+class TrustedSource(Protocol):
+    """`services.trusted_feed.TrustedFeed`, as far as it is needed here."""
+
+    def read(self, since: int) -> TrustedDelta: ...
 
 
 class SnapshotLoader:
     """Called by one thread at a time; `take_revoked` and `problems` by any."""
 
-    def __init__(self, feed: ConfigFeed, load_signer: LoadSigner, status_url: str) -> None:
+    def __init__(self, feed: TrustedSource, load_signer: LoadSigner, status_url: str) -> None:
         self._feed = feed
         self._load_signer = load_signer
         self._status_url = status_url
@@ -58,20 +64,21 @@ class SnapshotLoader:
     def load(self) -> Snapshot:
         """Read everything. `DatabaseDown` when it cannot be read."""
         with _no_collection():
-            delta = self._feed.read(0)
+            trusted = self._feed.read(0)
             self._forget()
-            return self._absorb(delta)
+            return self._absorb(trusted)
 
     def refresh(self) -> Snapshot | None:
         """Read what changed; None when nothing did."""
         with _no_collection():
-            delta = self._feed.read(self._revision)
+            trusted = self._feed.read(self._revision)
+            delta = trusted.delta
             if delta.revision < self._revision:
                 # An older database was put in place: what it no longer has, no delta tells.
                 return self.load()
             if delta.revision == self._revision and delta.properties == self._properties:
                 return None
-            return self._absorb(delta)
+            return self._absorb(trusted)
 
     def take_revoked(self) -> tuple[tuple[int, int], ...]:
         """(authority id, serial) of what was revoked since the last call."""
@@ -88,7 +95,8 @@ class SnapshotLoader:
         self._applications: dict[int, Application] = {}
         self._problems: dict[tuple[str, object], str] = {}
 
-    def _absorb(self, delta: ConfigDelta) -> Snapshot:
+    def _absorb(self, trusted: TrustedDelta) -> Snapshot:
+        delta, self._blocked = trusted.delta, trusted.blocked
         kinds = {record.kind for record in delta.records} | {kind for kind, _ in delta.retired}
         self._take_records(delta)
         if kinds & {"authority", "profile"}:
@@ -97,7 +105,8 @@ class SnapshotLoader:
             self._revoked.extend(delta.revoked)
         self._revision, self._properties = delta.revision, delta.properties
         snapshot = self._snapshot()
-        self.problems = tuple(self._problems.values())
+        blocked = () if trusted.blocked is None else (trusted.blocked,)
+        self.problems = (*blocked, *trusted.distrusted.values(), *self._problems.values())
         if len(delta.records) >= MANY_RECORDS:
             # It all stays; without this every later collection would walk it.
             gc.freeze()
@@ -197,6 +206,10 @@ class SnapshotLoader:
         self, properties: Mapping[str, str], profile: Record | None, group: Record | None
     ) -> str | None:
         """The sentence that every EST operation answers with; None while EST is enabled."""
+        if self._blocked is not None:
+            return (
+                "the configuration in the database cannot be believed; the operator finds out why on /readyz"
+            )
         for key, found in ((PROFILE_PROPERTY, profile), (GROUP_PROPERTY, group)):
             if not properties.get(key):
                 return f"property {key} is missing or not Active"

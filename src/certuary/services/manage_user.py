@@ -1,16 +1,35 @@
-"""Add users, disable them, give them new passwords."""
+"""Add users, disable them, give them new passwords; each has a signing key that goes with the password."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
-from certuary.errors import Conflict, InvalidValue
-from certuary.services.change_record import ChangeDeps, change_records
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, parse_role
+from certuary.core import seal as seals
+from certuary.errors import Conflict, InvalidSeal, InvalidValue
+from certuary.services.authenticate_user import actor_of
+from certuary.services.change_record import ChangeDeps, change_records, record_name
+from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, check_is_ca_administrator, parse_role
 from certuary.services.find_record import find_group, find_named
+from certuary.services.high_water import HighWater
 from certuary.services.names_and_times import checked_name, checked_password
 from certuary.services.passwords import Passwords, generate_password
-from certuary.services.ports import Record
+from certuary.services.ports import SEALED_KINDS, Record, RecordStore
+from certuary.services.record_gate import RecordGate
+from certuary.services.seal_changes import Sealing
+from certuary.services.signing_key import (
+    NewSigningKey,
+    OperatorKeys,
+    Signer,
+    certificate_of,
+    make_signing_key,
+    wrap,
+)
+
+RECOVERER: Final = "key store"
+"""Who the audit event of a recovery names: whoever has the passphrase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +53,46 @@ class UserSaved:
         return f"UserSaved({self.record.values['name']!r})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRecord:
+    """A record that a compromised key signed. `is_void`: at or after the moment of the compromise."""
+
+    kind: str
+    name: str
+    at: datetime
+    is_void: bool
+
+
 def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeDeps) -> UserSaved:
     role = parse_role(request.role)
     group_ids = [find_group(deps.records, text).id for text in dict.fromkeys(request.groups)]
     if not group_ids and role != CA_ADMINISTRATOR:
         raise InvalidValue(f"a user of role {role} belongs to at least one group: --group", rule="user-group")
     password = generate_password() if request.password is None else checked_password(request.password)
-    values = {
-        "name": checked_name(request.name, "a user"),
-        "role": role,
-        "group_ids": group_ids,
-        "password_hash": passwords.hash(password),
-        "enabled": True,
-    }
+    name = checked_name(request.name, "a user")
     with change_records(actor, deps) as changes:
-        record = changes.create("user", values)
+        key = make_signing_key(name, password, passwords, changes.operator, changes.now)
+        record = changes.create("user", new_user_values(name, role, group_ids, passwords.hash(password), key))
     return UserSaved(record=record, generated_password=password if request.password is None else None)
 
 
+def new_user_values(
+    name: str, role: str, group_ids: Sequence[object], password_hash: str, key: NewSigningKey
+) -> dict[str, object]:
+    """The columns of a user who can sign in, and sign."""
+    return {
+        "name": name,
+        "role": role,
+        "group_ids": list(group_ids),
+        "password_hash": password_hash,
+        "enabled": True,
+        "compromised_keys": None,
+        **key.columns,
+    }
+
+
 def set_user_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps) -> Record:
-    """`Conflict` when nobody would be left who may do everything."""
+    """`Conflict` when nobody would be left who may do everything. What the user signed stays signed."""
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
         if not enabled and _is_last_ca_administrator(user, deps):
@@ -64,11 +103,86 @@ def set_user_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps
 def set_user_password(
     actor: Actor, name: str, password: str | None, passwords: Passwords, deps: ChangeDeps
 ) -> UserSaved:
+    """One's own key is wrapped anew; of another, whose old password nobody here knows, the key is replaced."""
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
     with change_records(actor, deps) as changes:
-        record = changes.update(user, {"password_hash": passwords.hash(new)})
+        values: dict[str, object] = {"password_hash": passwords.hash(new)}
+        if name == actor.name:
+            values["signing_key"] = wrap(changes.signer.key, name, new, passwords)
+        else:
+            check_is_ca_administrator(actor, "giving somebody else a new password")
+            values |= make_signing_key(name, new, passwords, changes.operator, changes.now).columns
+        record = changes.update(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
+
+
+def recover_user(
+    name: str,
+    password: str | None,
+    passwords: Passwords,
+    operator: OperatorKeys,
+    high_water: HighWater,
+    deps: ChangeDeps,
+) -> UserSaved:
+    """Let a user in again when nobody is left who can: on the word of whoever opened the key store.
+
+    The record, which may be the one that was altered, is signed by the user's own new key as it stands.
+    """
+    user = find_named(deps.records, "user", name)
+    new = generate_password() if password is None else checked_password(password)
+    made = make_signing_key(name, new, passwords, operator, deps.clock.now())
+    signer = Signer(actor=actor_of(user), certificate=made.certificate, key=made.key)
+    sealing = Sealing(operator=operator, high_water=high_water, signer=signer)
+    actor = Actor(name=RECOVERER, role=CA_ADMINISTRATOR, kind="system")
+    with change_records(actor, replace(deps, sealing=sealing)) as changes:
+        values = {"password_hash": passwords.hash(new), "enabled": True, **made.columns}
+        record = changes.recover(user, values)
+    return UserSaved(record=record, generated_password=new if password is None else None)
+
+
+def declare_key_compromised(
+    actor: Actor, name: str, since: datetime, deps: ChangeDeps
+) -> tuple[SignedRecord, ...]:
+    """Void what a user's present key signs, or signed since a moment. What it signed is listed, void or not."""
+    user = find_named(deps.records, "user", name)
+    if name == actor.name:
+        raise Conflict("another CA Administrator declares your key compromised, not you")
+    certificate = certificate_of(user)
+    signed = _signed_with(certificate, since, deps)
+    with change_records(actor, deps) as changes:
+        check_is_ca_administrator(actor, "declaring a signing key compromised")
+        known = user.values["compromised_keys"]
+        keys = dict(known) if isinstance(known, dict) else {}
+        keys[seals.fingerprint(certificate)] = seals.moment_text(since)
+        changes.update(user, {"compromised_keys": keys})
+    return signed
+
+
+def _signed_with(certificate: bytes, since: datetime, deps: ChangeDeps) -> tuple[SignedRecord, ...]:
+    assert deps.sealing is not None
+    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+    fingerprint = seals.fingerprint(certificate)
+    found: list[SignedRecord] = []
+    for record in _sealed_records(deps.records):
+        try:
+            signed = gate.check(record)
+        except InvalidSeal:
+            continue  # `certuary seal verify` tells of it
+        if signed.fingerprint == fingerprint:
+            found.append(
+                SignedRecord(
+                    kind=record.kind,
+                    name=record_name(record),
+                    at=signed.at,
+                    is_void=signed.at >= since,
+                )
+            )
+    return tuple(found)
+
+
+def _sealed_records(records: RecordStore) -> tuple[Record, ...]:
+    return tuple(record for kind in SEALED_KINDS for record in records.all(kind))
 
 
 def _is_last_ca_administrator(user: Record, deps: ChangeDeps) -> bool:

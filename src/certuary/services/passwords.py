@@ -10,17 +10,22 @@ import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PEPPER_NAME = "pepper"
 """What the key store calls the secret."""
 
+_TIME_COST = 2
+_MEMORY_KIB = 19 * 1024
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no characters that people confuse
 
 
 class Passwords:
     def __init__(self, pepper: bytes) -> None:
         self._pepper = pepper
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = PasswordHasher(time_cost=_TIME_COST, memory_cost=_MEMORY_KIB, parallelism=1)
         self._no_one = self._hasher.hash(secrets.token_bytes(32))
 
     def hash(self, password: str) -> str:
@@ -35,6 +40,19 @@ class Passwords:
     def verify_nobody(self, password: str) -> None:
         """Take the time that `verify` takes, for a caller whose answer is already a refusal."""
         self.verify(self._no_one, password)
+
+    def wrapping_key(self, password: str, salt: bytes, info: bytes) -> bytes:
+        """What wraps a user's signing key: HKDF over argon2id of the password, salted with the pepper. 32 octets."""
+        stretched = hash_secret_raw(
+            password.encode(),
+            salt,
+            time_cost=_TIME_COST,
+            memory_cost=_MEMORY_KIB,
+            parallelism=1,
+            hash_len=32,
+            type=Type.ID,
+        )
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=self._pepper, info=info).derive(stretched)
 
     def _peppered(self, password: str) -> bytes:
         return hmac.digest(self._pepper, password.encode(), "sha256")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from certuary.core.certificate import SigningKey
 
@@ -147,16 +147,50 @@ class Record:
     """A row that people change: its columns by name, as plain values (str, int, bool, None, datetime, bytes, list).
 
     `id` is the row's number, for a property its key. A profile's values include "toml": its current version's text,
-    and "version_id".
+    and "version_id". `version` and `seal` are those of a sealed kind; `removed_at` is set when it is retired.
     """
 
     kind: RecordKind
     id: int | str
     revision: int
     values: Mapping[str, object]
+    version: int = 0
+    seal: str = ""
+    removed_at: datetime | None = None
 
 
-class RecordTransaction(Protocol):
+SEALED_KINDS: Final[tuple[RecordKind, ...]] = (
+    "authority",
+    "group",
+    "profile",
+    "label",
+    "application",
+    "user",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """The manifest's head as the database keeps it: `core.manifest.Head` as its body, and the signature."""
+
+    body: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestPartRow:
+    kind: str
+    number: int
+    body: str
+
+
+class ManifestSource(Protocol):
+    def manifest(self) -> ManifestRow | None: ...
+
+    def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None: ...
+
+
+class RecordTransaction(ManifestSource, Protocol):
     """Several changes, one commit, one new revision. Leaving with an exception undoes all of it."""
 
     def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
@@ -170,6 +204,16 @@ class RecordTransaction(Protocol):
         ...
 
     def find(self, kind: RecordKind, **match: object) -> Record | None: ...
+
+    def find_ever(self, kind: RecordKind, record_id: int) -> Record | None: ...
+
+    def put_seal(self, kind: RecordKind, record_id: int, *, version: int, seal: str) -> None:
+        """Also of a record that is retired."""
+        ...
+
+    def put_manifest(self, row: ManifestRow) -> None: ...
+
+    def put_manifest_part(self, row: ManifestPartRow) -> None: ...
 
     def add_profile_version(
         self, profile_id: int, *, number: int, toml: str, at: datetime, by: str
@@ -186,7 +230,7 @@ class RecordTransaction(Protocol):
     def add_audit(self, row: AuditRow) -> None: ...
 
 
-class RecordStore(Protocol):
+class RecordStore(ManifestSource, Protocol):
     """Records that are not retired. Blocking; a failure of the database is `DatabaseDown`."""
 
     def instance(self) -> str:
@@ -216,6 +260,11 @@ class ConfigDelta:
     properties: Mapping[str, tuple[str, str]]
     revoked: tuple[tuple[int, int], ...]
     """(authority id, serial) of certificates revoked since; empty on the first read."""
+    manifest: ManifestRow | None = None
+    parts: tuple[ManifestPartRow, ...] = ()
+    """Those that changed, like `records`."""
+    counts: Mapping[RecordKind, int] = field(default_factory=dict)
+    """How many records of each kind there are now; empty when nothing changed."""
 
 
 class ConfigFeed(Protocol):

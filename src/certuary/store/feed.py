@@ -7,7 +7,7 @@ from typing import Final
 
 from certuary.core.values import serial_from_text
 from certuary.services.ports import ConfigDelta, Record, RecordKind
-from certuary.store import record_rows
+from certuary.store import manifests, record_rows
 from certuary.store.database import consistent_read, read
 from certuary.store.models import Certificate, ConfigRevision, Property
 
@@ -32,6 +32,9 @@ def _read(since: int) -> ConfigDelta:
             retired=tuple(gone for kind in KINDS for gone in _retired(kind, since)),
             properties=_properties(),
             revoked=_revoked(since),
+            manifest=manifests.head(),
+            parts=manifests.parts_since(since),
+            counts={kind: _count(kind) for kind in KINDS},
         )
 
 
@@ -46,6 +49,10 @@ def _properties() -> Mapping[str, tuple[str, str]]:
 
 def _changed(kind: RecordKind, since: int) -> list[Record]:
     return record_rows.select(kind, revision__gt=since)
+
+
+def _count(kind: RecordKind) -> int:
+    return record_rows.MODELS[kind]._default_manager.filter(removed_at__isnull=True).count()
 
 
 def _retired(kind: RecordKind, since: int) -> list[tuple[RecordKind, int]]:

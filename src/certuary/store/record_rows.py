@@ -28,7 +28,7 @@ MODELS: Mapping[RecordKind, type[Model]] = {
     "user": User,
     "property": Property,
 }
-_OURS = frozenset({"id", "revision", "removed_at"})
+_OURS = frozenset({"id", "revision", "removed_at", "version", "seal"})
 
 
 def columns(kind: RecordKind) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def select(kind: RecordKind, **filters: object) -> list[Record]:
         MODELS[kind]
         ._default_manager.filter(**filters)
         .order_by("name")
-        .values("id", "revision", *columns(kind))
+        .values("id", "revision", "removed_at", "version", "seal", *columns(kind))
     )
     if kind == "profile":
         return _with_versions(list(rows))
@@ -75,7 +75,15 @@ def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
 
 def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:
     values = {key: _plain(value) for key, value in row.items() if key not in _OURS}
-    return Record(kind=kind, id=row["id"], revision=row["revision"], values=values)
+    return Record(
+        kind=kind,
+        id=row["id"],
+        revision=row["revision"],
+        values=values,
+        version=row["version"],
+        seal=row["seal"],
+        removed_at=row["removed_at"],
+    )
 
 
 def _plain(value: object) -> object:

@@ -17,8 +17,16 @@ from django.db.models import Model, UniqueConstraint
 
 from certuary.core.values import serial_to_text
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
-from certuary.services.ports import AuditRow, CertificateRow, Record, RecordKind, RecordTransaction
-from certuary.store import certificate_rows, record_rows
+from certuary.services.ports import (
+    AuditRow,
+    CertificateRow,
+    ManifestPartRow,
+    ManifestRow,
+    Record,
+    RecordKind,
+    RecordTransaction,
+)
+from certuary.store import certificate_rows, manifests, record_rows
 from certuary.store.database import database_errors, read
 from certuary.store.models import AuditEvent, Certificate, ConfigRevision, Instance, ProfileVersion, Property
 
@@ -29,6 +37,12 @@ class DjangoRecordStore:
     def instance(self) -> str:
         return read(lambda: Instance.objects.values_list("uuid", flat=True).get(id=1))
 
+    def manifest(self) -> ManifestRow | None:
+        return read(manifests.head)
+
+    def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None:
+        return read(lambda: manifests.part(kind, number))
+
     def transaction(self) -> AbstractContextManager[RecordTransaction]:
         return _transaction()
 
@@ -36,8 +50,7 @@ class DjangoRecordStore:
         return read(lambda: _find(kind, match))
 
     def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
-        retired: dict[str, object] = {"id": record_id, "removed_at__isnull": False}
-        return self.find(kind, id=record_id) or read(lambda: _find(kind, retired))
+        return read(lambda: _find_ever(kind, record_id))
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(read(lambda: record_rows.select(kind)))
@@ -87,6 +100,26 @@ class DjangoRecordTransaction:
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return _find(kind, match)
+
+    def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
+        return _find_ever(kind, record_id)
+
+    def manifest(self) -> ManifestRow | None:
+        return manifests.head()
+
+    def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None:
+        return manifests.part(kind, number)
+
+    def put_seal(self, kind: RecordKind, record_id: int, *, version: int, seal: str) -> None:
+        rows = record_rows.MODELS[kind]._default_manager.filter(pk=record_id)
+        rows.update(version=version, seal=seal, revision=self._revision())
+
+    def put_manifest(self, row: ManifestRow) -> None:
+        self._revision()
+        manifests.put_head(row)
+
+    def put_manifest_part(self, row: ManifestPartRow) -> None:
+        manifests.put_part(row, self._revision())
 
     def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
         """The version becomes the profile's current one."""
@@ -163,6 +196,10 @@ class DjangoRecordTransaction:
 def _find(kind: RecordKind, match: Mapping[str, object]) -> Record | None:
     found = record_rows.select(kind, **match)
     return found[0] if found else None
+
+
+def _find_ever(kind: RecordKind, record_id: int) -> Record | None:
+    return _find(kind, {"id": record_id}) or _find(kind, {"id": record_id, "removed_at__isnull": False})
 
 
 def _existing(kind: RecordKind, record_id: int | str) -> Record:

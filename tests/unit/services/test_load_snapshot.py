@@ -13,12 +13,14 @@ from certuary.core.certificate import SigningKey
 from certuary.core.values import parse_network
 from certuary.services.load_snapshot import SnapshotLoader
 from certuary.services.ports import ConfigDelta, Record, RecordKind
+from certuary.services.record_gate import Key
 from certuary.services.snapshot import (
     CACERTS_AUTHENTICATION_PROPERTY,
     GROUP_PROPERTY,
     PROFILE_PROPERTY,
     Snapshot,
 )
+from certuary.services.trusted_feed import TrustedDelta
 from tests.unit.core.issuing import MINIMAL, issuing, root, signing_key
 
 DEFAULT_TOML = 'est_default = true\nauthority = "issuing"\n' + MINIMAL
@@ -33,6 +35,8 @@ class MemoryFeed:
         self.records = list(records)
         self.retired: list[tuple[int, RecordKind, int]] = []
         self.revoked: list[tuple[int, int, int]] = []
+        self.blocked: str | None = None
+        self.distrusted: dict[Key, str] = {}
         self.properties = {
             PROFILE_PROPERTY: ("minimal", "Active"),
             GROUP_PROPERTY: ("GRP_001", "Active"),
@@ -52,14 +56,15 @@ class MemoryFeed:
         self.revision += 1
         self.revoked.append((self.revision, authority_id, serial))
 
-    def read(self, since: int) -> ConfigDelta:
-        return ConfigDelta(
+    def read(self, since: int) -> TrustedDelta:
+        delta = ConfigDelta(
             revision=self.revision,
             records=tuple(each for each in self.records if each.revision > since),
             retired=tuple(each[1:] for each in self.retired if each[0] > since > 0),
             properties=dict(self.properties),
             revoked=tuple(each[1:] for each in self.revoked if each[0] > since > 0),
         )
+        return TrustedDelta(delta=delta, blocked=self.blocked, distrusted=self.distrusted)
 
 
 def make(kind: RecordKind, record_id: int | str, values: Any, revision: int = 1) -> Record:

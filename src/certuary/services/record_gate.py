@@ -1,0 +1,236 @@
+"""The gate that every sealed record passes before anything is done on its word.
+
+A record is believed when the manifest lists just this version and content, a user signed it who was entitled to, and
+that user's key was not compromised then. The manifest is believed when this installation signed it and no newer one
+was seen. All that is trusted beforehand is `Trust`, which no database holds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from certuary.core import seal as seals
+from certuary.core.manifest import Entry, Head, PartName, body_digest, part_of, read_head, read_part
+from certuary.core.operator_ca import user_key
+from certuary.core.seal import Seal
+from certuary.errors import InvalidSeal, NotPermitted
+from certuary.services.entitlement import Actor, Values, check_may_change
+from certuary.services.high_water import HighWater, Seen
+from certuary.services.ports import (
+    ManifestPartRow,
+    ManifestRow,
+    ManifestSource,
+    Record,
+    RecordKind,
+)
+from certuary.services.trust import Trust
+
+_KEPT_KEYS: Final = 1024
+_KEPT_RESULTS: Final = 200_000
+
+
+class Signed(NamedTuple):
+    """Who signed a record, with which key (by its certificate's fingerprint), and when."""
+
+    signer: str
+    at: datetime
+    fingerprint: str
+
+
+class Key(NamedTuple):
+    kind: RecordKind
+    id: int
+
+
+class RecordGate:
+    """Not for several threads at a time. With a `source` it fetches the parts of the manifest that it needs."""
+
+    def __init__(self, trust: Trust, high_water: HighWater, source: ManifestSource | None = None) -> None:
+        self._trust = trust
+        self._high_water = high_water
+        self._source = source
+        self._head: Head | None = None
+        self._seen: Seen | None = None
+        self._parts: dict[PartName, tuple[str, dict[int, Entry]]] = {}
+        self._signed: dict[str, Signed] = {}
+        self._user_keys: dict[tuple[bytes, str], ec.EllipticCurvePublicKey] = {}
+
+    @classmethod
+    def open(
+        cls, source: ManifestSource, trust: Trust, high_water: HighWater, *, accept_rollback: bool = False
+    ) -> RecordGate:
+        """A gate over what the database says now. `InvalidSeal` when its manifest is not to be believed."""
+        gate = cls(trust, high_water, source)
+        gate.take_head(source.manifest(), accept_rollback=accept_rollback)
+        return gate
+
+    @property
+    def head(self) -> Head:
+        if self._head is None:
+            raise InvalidSeal("the database holds no manifest", rule="manifest")
+        return self._head
+
+    @property
+    def seen(self) -> Seen | None:
+        """The manifest that was taken, for the high-water mark."""
+        return self._seen
+
+    def take_head(self, row: ManifestRow | None, *, accept_rollback: bool = False) -> None:
+        """Believe a manifest, or raise `InvalidSeal` and believe none."""
+        self._head = self._seen = None
+        if row is None:
+            raise InvalidSeal("the database holds no manifest", rule="manifest")
+        head = read_head(row.body, row.signature, self._trust.manifest_key, self._trust.instance)
+        seen = Seen(instance=head.instance, sequence=head.sequence, digest=body_digest(row.body))
+        if not accept_rollback:
+            self._high_water.check(seen)
+        self._head, self._seen = head, seen
+        self._parts = {name: part for name, part in self._parts.items() if head.parts.get(name) == part[0]}
+
+    def take_parts(self, rows: Iterable[ManifestPartRow]) -> None:
+        """Parts that the head does not name are left aside: `check` tells of their records."""
+        for row in rows:
+            name, digest = PartName(row.kind, row.number), body_digest(row.body)
+            if self.head.parts.get(name) == digest and name not in self._parts:
+                self._parts[name] = digest, read_part(row.body)
+
+    def entries(self, kind: RecordKind) -> Mapping[int, Entry]:
+        """Every record of a kind that should be there, of the parts that hold."""
+        found: dict[int, Entry] = {}
+        for name in self.head.parts:
+            if name.kind == kind:
+                found.update(self.part(name) or {})
+        return found
+
+    def broken_parts(self, kinds: Iterable[str]) -> tuple[PartName, ...]:
+        wanted = frozenset(kinds)
+        return tuple(name for name in self.head.parts if name.kind in wanted and self.part(name) is None)
+
+    def part(self, name: PartName) -> Mapping[int, Entry] | None:
+        """None when the database's part is not the one that the head names. Empty when the head names none."""
+        if name not in self._parts and self._source is not None:
+            row = self._source.manifest_part(name.kind, name.number)
+            self.take_parts(() if row is None else (row,))
+        if name in self._parts:
+            return self._parts[name][1]
+        return None if name in self.head.parts else {}
+
+    def entry(self, key: Key) -> Entry | None:
+        return (self.part(part_of(*key)) or {}).get(key.id)
+
+    def check(self, record: Record) -> Signed:
+        """`InvalidSeal`, with the reason, for a record that is not to be believed."""
+        key = key_of(record)
+        entry = self._entry_of(record, key)
+        columns = sealed_columns(record)
+        statement = self.statement(record, columns, record.version)
+        digest = seals.entry_digest(statement, record.seal)
+        if digest != entry.digest:
+            raise InvalidSeal(_what_differs(record, columns))
+        signed = self._signed.get(digest)
+        if signed is None:
+            # The digest in the manifest covers the counter-signature: the same key made both.
+            seal = Seal.from_text(record.seal)
+            self._check_signer(seal, statement, record)
+            signed = self._remember(digest, seal)
+        self._check_not_compromised(signed)
+        return signed
+
+    def check_retired(self, record: Record) -> Signed:
+        """A retired record is in no manifest: its own seal says who removed it."""
+        statement = self.statement(record, sealed_columns(record), record.version)
+        seal = Seal.from_text(record.seal)
+        seals.check_countersignature(seal, statement, self._trust.manifest_key)
+        self._check_signer(seal, statement, record)
+        return Signed(seal.signer, seal.at, seals.fingerprint(seal.certificate))
+
+    def statement(self, record: Record, columns: Values, version: int) -> bytes:
+        return seals.statement(
+            instance=self._trust.instance,
+            kind=record.kind,
+            record_id=key_of(record).id,
+            version=version,
+            columns=columns,
+        )
+
+    def is_compromised(self, certificate: bytes) -> bool:
+        return seals.fingerprint(certificate) in self.head.compromised
+
+    def _entry_of(self, record: Record, key: Key) -> Entry:
+        part = self.part(part_of(*key))
+        if part is None:
+            raise InvalidSeal("its part of the manifest was altered")
+        entry = part.get(key.id)
+        if entry is None:
+            raise InvalidSeal("nobody signed it: the manifest does not list it")
+        if record.version < entry.version:
+            raise InvalidSeal(
+                f"an older row was put back: it is version {record.version}, and version {entry.version} is the newest"
+                " that was signed"
+            )
+        if record.version > entry.version:
+            raise InvalidSeal(f"its version {record.version} was never signed; {entry.version} was")
+        return entry
+
+    def _check_signer(self, seal: Seal, statement: bytes, record: Record) -> None:
+        seals.check_signature(seal, statement, self._user_key(seal))
+        if record.kind == "user" and record.values.get("name") == seal.signer:
+            return  # people give themselves passwords; what else they may not do was checked when they did it
+        actor = Actor(name=seal.signer, role=seal.role, group_ids=frozenset(seal.group_ids))
+        try:
+            check_may_change(actor, record.kind, before=None, after={"id": record.id, **record.values})
+        except NotPermitted as problem:
+            raise InvalidSeal(f"its signer was not entitled to it: {problem.detail}") from None
+
+    def _remember(self, digest: str, seal: Seal) -> Signed:
+        if len(self._signed) >= _KEPT_RESULTS:
+            self._signed.clear()
+        # Thousands of records share few signers: one text for all of them.
+        self._signed[digest] = Signed(
+            sys.intern(seal.signer), seal.at, sys.intern(seals.fingerprint(seal.certificate))
+        )
+        return self._signed[digest]
+
+    def _check_not_compromised(self, signed: Signed) -> None:
+        since = self.head.compromised.get(signed.fingerprint)
+        if since is not None and signed.at >= since:
+            raise InvalidSeal(
+                f"it was signed on {signed.at:%Y-%m-%dT%H:%M:%SZ} with the key of {signed.signer!r}, which counts as"
+                f" compromised since {since:%Y-%m-%dT%H:%M:%SZ}"
+            )
+
+    def _user_key(self, seal: Seal) -> ec.EllipticCurvePublicKey:
+        known = seal.certificate, seal.signer
+        if known not in self._user_keys:
+            if len(self._user_keys) >= _KEPT_KEYS:
+                self._user_keys.clear()
+            self._user_keys[known] = user_key(
+                seal.certificate, user=seal.signer, issuer=self._trust.operator_certificate
+            )
+        return self._user_keys[known]
+
+
+def key_of(record: Record) -> Key:
+    assert isinstance(record.id, int)
+    return Key(record.kind, record.id)
+
+
+def sealed_columns(record: Record) -> dict[str, object]:
+    """Every column that a seal covers."""
+    return {**record.values, "removed_at": record.removed_at}
+
+
+def _what_differs(record: Record, columns: Values) -> str:
+    if not record.seal:
+        return "its seal was removed"
+    seal = Seal.from_text(record.seal)
+    changed = seals.changed_columns(seal, columns)
+    when = f"{seal.signer!r} signed on {seal.at:%Y-%m-%dT%H:%M:%SZ}"
+    if not changed:
+        return f"its seal is not the one that {when}"
+    return f"{', '.join(changed)}: not what {when}"
