@@ -20,6 +20,7 @@ from certuary.services.ports import (
     RecordKind,
     RecordTransaction,
     RevokedEntry,
+    Subject,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,9 +51,10 @@ class MemoryRecords:
     def __init__(self) -> None:
         self.revision = 0
         self.rows: dict[tuple[RecordKind, int | str], Record] = {}
-        self.retired: dict[tuple[RecordKind, int | str], Record] = {}
+        self.gone: dict[tuple[RecordKind, int | str], Record] = {}
         self.head: ManifestRow | None = None
         self.parts: dict[tuple[str, int], ManifestPartRow] = {}
+        self.problems: dict[Subject, str] = {}
         self.certificates: list[CertificateRow] = []
         self.audit: list[AuditRow] = []
         self.fail_at_commit: Exception | None = None
@@ -66,7 +68,7 @@ class MemoryRecords:
     @contextmanager
     def _transaction(self) -> Iterator[RecordTransaction]:
         before = copy.copy(self.__dict__)
-        self.rows, self.retired, self.parts = dict(self.rows), dict(self.retired), dict(self.parts)
+        self.rows, self.gone, self.parts = dict(self.rows), dict(self.gone), dict(self.parts)
         self.certificates, self.audit = list(self.certificates), list(self.audit)
         try:
             yield cast(RecordTransaction, self)
@@ -80,16 +82,19 @@ class MemoryRecords:
         return next((record for record in self.all(kind) if _matches(record, match)), None)
 
     def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
-        return self.rows.get((kind, record_id)) or self.retired.get((kind, record_id))
+        return self.rows.get((kind, record_id)) or self.gone.get((kind, record_id))
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         found = [record for record in self.rows.values() if record.kind == kind]
         return tuple(sorted(found, key=lambda record: str(record.values[_UNIQUE[kind][-1]])))
 
+    def retired(self, kind: RecordKind) -> tuple[Record, ...]:
+        return tuple(record for record in self.gone.values() if record.kind == kind)
+
     def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
         self._refuse_taken(kind, values, None)
         self.revision += 1
-        number = 1 + sum(1 for known, _ in (*self.rows, *self.retired) if known == kind)
+        number = 1 + sum(1 for known, _ in (*self.rows, *self.gone) if known == kind)
         record_id = str(values["property_key"]) if kind == "property" else number
         record = Record(kind=kind, id=record_id, revision=self.revision, values=dict(values))
         self.rows[kind, record_id] = record
@@ -106,7 +111,7 @@ class MemoryRecords:
 
     def retire(self, kind: RecordKind, record_id: int | str) -> None:
         self.revision += 1
-        self.retired[kind, record_id] = replace(self.rows.pop((kind, record_id)), removed_at=NOW)
+        self.gone[kind, record_id] = replace(self.rows.pop((kind, record_id)), removed_at=NOW)
 
     def manifest(self) -> ManifestRow | None:
         return self.head
@@ -115,8 +120,23 @@ class MemoryRecords:
         return self.parts.get((kind, number))
 
     def put_seal(self, kind: RecordKind, record_id: int, *, version: int, seal: str) -> None:
-        rows = self.rows if (kind, record_id) in self.rows else self.retired
+        rows = self.rows if (kind, record_id) in self.rows else self.gone
         rows[kind, record_id] = replace(rows[kind, record_id], version=version, seal=seal)
+
+    def touch(self, kind: RecordKind, record_id: int) -> None:
+        self.revision += 1
+
+    def touch_manifest(self) -> None:
+        self.revision += 1
+
+    def problems_told(self) -> dict[Subject, str]:
+        return dict(self.problems)
+
+    def put_problem(self, subject: Subject, reason: str, found_at: datetime) -> None:
+        self.problems[subject] = reason
+
+    def remove_problem(self, subject: Subject) -> None:
+        del self.problems[subject]
 
     def put_manifest(self, row: ManifestRow) -> None:
         self.head = row

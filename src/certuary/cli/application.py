@@ -11,6 +11,7 @@ from certuary.cli.describe import Described, describe_all, describe_one
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
 from certuary.cli.output import emit, emit_item, emit_items, warn
 from certuary.cli.prompts import read_password_file
+from certuary.cli.seal_column import with_seals
 from certuary.cli.session import ChangeSession, open_change, open_records
 from certuary.services import register_application as service
 from certuary.services.find_record import find_named
@@ -33,6 +34,7 @@ _COLUMNS = (
     "profiles",
     "labels",
     "expires_at",
+    "seal",
 )
 
 Name = Annotated[str, typer.Argument(help="The application's name.")]
@@ -112,7 +114,8 @@ def change(
 def list_(context: typer.Context) -> None:
     """List the applications."""
     records = open_records(invocation(context))
-    emit_items(invocation(context), describe_all(records, "application"), _COLUMNS)
+    items = with_seals(invocation(context), records, "application", describe_all(records, "application"))
+    emit_items(invocation(context), items, _COLUMNS)
 
 
 @app.command(cls=Reading)

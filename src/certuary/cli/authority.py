@@ -11,6 +11,7 @@ import typer
 
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_item, emit_items, write_export
+from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
 from certuary.services.authorities import certificate_der, chain_of, export_certificates
 from certuary.services.change_record import ChangeDeps, require_ca_administrator
@@ -25,14 +26,17 @@ Name = Annotated[str, typer.Argument(help="The authority's name, such as root or
 Format = Annotated[str, typer.Option("--format", help="pem, der or p7b.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A file to write instead of standard output.")]
 
-_COLUMNS = ("name", "kind", "key_type", "subject", "not_after")
+_COLUMNS = ("name", "kind", "key_type", "subject", "not_after", "seal")
 
 
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the authorities."""
     records = open_records(invocation(context))
-    emit_items(invocation(context), [_describe(record) for record in records.all("authority")], _COLUMNS)
+    described = [_describe(record) for record in records.all("authority")]
+    emit_items(
+        invocation(context), with_seals(invocation(context), records, "authority", described), _COLUMNS
+    )
 
 
 @app.command(cls=Reading)

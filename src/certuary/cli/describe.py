@@ -10,7 +10,18 @@ from certuary.services.ports import Record, RecordKind, RecordStore
 
 Described = Mapping[str, object]
 
-_HIDDEN: Final = frozenset({"password_hash", "certificate_der", "toml", "version_id", "created_at"})
+_HIDDEN: Final = frozenset(
+    {
+        "password_hash",
+        "signing_key",
+        "signing_certificate",
+        "compromised_keys",
+        "certificate_der",
+        "toml",
+        "version_id",
+        "created_at",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import typer
 from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_items
+from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
 from certuary.services.manage_group import add_group
 
@@ -20,9 +21,9 @@ app = typer.Typer(
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the groups."""
-    emit_items(
-        invocation(context), describe_all(open_records(invocation(context)), "group"), ("code", "name", "id")
-    )
+    records = open_records(invocation(context))
+    items = with_seals(invocation(context), records, "group", describe_all(records, "group"))
+    emit_items(invocation(context), items, ("code", "name", "id", "seal"))
 
 
 @app.command(cls=Changing)

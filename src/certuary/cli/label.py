@@ -9,6 +9,7 @@ import typer
 from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_items
+from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
 from certuary.services.manage_group import add_label, remove_label
 
@@ -22,9 +23,9 @@ Name = Annotated[str, typer.Argument(help="The path segment.")]
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the labels."""
-    emit_items(
-        invocation(context), describe_all(open_records(invocation(context)), "label"), ("name", "profile")
-    )
+    records = open_records(invocation(context))
+    items = with_seals(invocation(context), records, "label", describe_all(records, "label"))
+    emit_items(invocation(context), items, ("name", "profile", "seal"))
 
 
 @app.command(cls=Changing)

@@ -11,6 +11,7 @@ import typer
 
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_item, emit_items, progress
+from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
 from certuary.core.profile import Profile
 from certuary.errors import InvalidProfile, InvalidValue
@@ -35,9 +36,9 @@ def list_(context: typer.Context) -> None:
     """List the profiles."""
     records = open_records(invocation(context))
     items = [_summary(record) for record in records.all("profile")]
-    emit_items(
-        invocation(context), items, ("id", "name", "version", "authority", "est_default", "description")
-    )
+    items = with_seals(invocation(context), records, "profile", items)
+    columns = ("id", "name", "version", "authority", "est_default", "seal", "description")
+    emit_items(invocation(context), items, columns)
 
 
 @app.command(cls=Reading)

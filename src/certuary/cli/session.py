@@ -13,7 +13,9 @@ from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
 from certuary.server.wiring import open_high_water, open_store, unlock_keys
+from certuary.services.accept_rollback import LoneGate
 from certuary.services.authenticate_user import authenticate_user
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.first_start import is_initialised
@@ -22,7 +24,7 @@ from certuary.services.high_water import HighWater
 from certuary.services.initialise import load_pepper
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, RecordStore
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import Gate, RecordGate
 from certuary.services.seal_changes import Sealing
 from certuary.services.signing_key import OperatorKeys, open_operator_keys
 from certuary.services.trust import OPERATOR_ROLE, read_trust
@@ -68,23 +70,31 @@ def open_records(shared: Invocation) -> RecordStore:
     return open_store(open_settings(shared)).records
 
 
-def open_change(shared: Invocation, *, accept_rollback: bool = False) -> ChangeSession:
-    """Ask who it is, and check it, before anything is changed."""
+def open_change(shared: Invocation, *, despite_manifest: bool = False) -> ChangeSession:
+    """Ask who it is, and check it, before anything is changed.
+
+    `despite_manifest` is for the command that makes a new one: records then stand for themselves.
+    """
     settings = open_settings(shared)
     name, password = _credentials(shared)
     opened = open_keys(settings)
-    gate = RecordGate.open(
-        opened.deps.records, opened.operator.trust, opened.high_water, accept_rollback=accept_rollback
-    )
+    records, trust = opened.deps.records, opened.operator.trust
+    gate: Gate
+    if despite_manifest:
+        gate = LoneGate(records, trust, opened.high_water)
+    else:
+        gate = RecordGate.open(records, trust, opened.high_water)
     signer = authenticate_user(name, password, opened.passwords, gate, opened.deps)
     sealing = Sealing(operator=opened.operator, high_water=opened.high_water, signer=signer)
+    if isinstance(gate, RecordGate):
+        records = BelievedRecords(records, gate)
     return ChangeSession(
         settings=settings,
-        records=opened.deps.records,
+        records=records,
         keys=opened.keys,
         passwords=opened.passwords,
         actor=signer.actor,
-        deps=replace(opened.deps, sealing=sealing),
+        deps=replace(opened.deps, sealing=sealing, records=records),
     )
 
 

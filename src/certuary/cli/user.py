@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,17 +11,22 @@ import typer
 from certuary.cli import prompts
 from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
-from certuary.cli.output import emit, emit_items
-from certuary.cli.session import ChangeSession, open_change, open_records
+from certuary.cli.output import emit, emit_items, note
+from certuary.cli.seal_column import with_seals
+from certuary.cli.session import ChangeSession, open_change, open_keys, open_records, open_settings
 from certuary.errors import InvalidValue
 from certuary.services.entitlement import ROLES
 from certuary.services.manage_user import (
     NewUser,
     UserSaved,
     add_user,
+    declare_key_compromised,
+    recover_user,
     set_user_enabled,
     set_user_password,
 )
+from certuary.services.names_and_times import parse_moment
+from certuary.services.ports import RecordStore
 
 app = typer.Typer(help="Users: people with a role.", no_args_is_help=True, add_completion=False)
 
@@ -33,11 +39,9 @@ PasswordFile = Annotated[
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the users."""
-    emit_items(
-        invocation(context),
-        describe_all(open_records(invocation(context)), "user"),
-        ("name", "role", "groups", "enabled"),
-    )
+    records = open_records(invocation(context))
+    items = with_seals(invocation(context), records, "user", describe_all(records, "user"))
+    emit_items(invocation(context), items, ("name", "role", "groups", "enabled", "seal"))
 
 
 @app.command(cls=Changing)
@@ -79,6 +83,43 @@ def passwd(context: typer.Context, name: Name, password_file: PasswordFile = Non
     _show_saved(invocation(context), session, saved, "gave a new password to")
 
 
+@app.command(cls=Reading)
+def recover(context: typer.Context, name: Name, password_file: PasswordFile = None) -> None:
+    """Give a user a new password when nobody is left who can: takes the key store's passphrase, and no user."""
+    settings = open_settings(invocation(context))
+    opened = open_keys(settings)
+    password = prompts.read_password_file(password_file) if password_file else _ask_twice()
+    saved = recover_user(name, password, opened.passwords, opened.operator, opened.high_water, opened.deps)
+    role = saved.record.values["role"]
+    _show_password(invocation(context), opened.deps.records, saved, f"recovered, as {role},")
+
+
+@app.command(cls=Changing)
+def compromised(
+    context: typer.Context,
+    name: Name,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="MOMENT", help="What the key signed from then on is void. (default: now)"
+        ),
+    ] = None,
+) -> None:
+    """Declare a user's signing key compromised: void what it signed since, and list all that it signed."""
+    session = open_change(invocation(context))
+    now = session.deps.clock.now()
+    moment = parse_moment(since, now) if since else now
+    if moment > now:
+        raise InvalidValue("a key is not compromised in the future", rule="moment")
+    signed = declare_key_compromised(session.actor, name, moment, session.deps)
+    items = [asdict(one) for one in signed]
+    emit_items(invocation(context), items, ("kind", "name", "at", "is_void"))
+    note(
+        f"look at each, then sign it yourself: certuary seal show KIND NAME; give {name} a new password and key:"
+    )
+    note(f"certuary user passwd {name}")
+
+
 def _ask_twice() -> str | None:
     if not prompts.can_ask():
         return None
@@ -95,11 +136,15 @@ def _set_enabled(shared: Invocation, name: str, *, enabled: bool) -> None:
 
 
 def _show_saved(shared: Invocation, session: ChangeSession, saved: UserSaved, verb: str) -> None:
+    _show_password(shared, session.records, saved, verb)
+
+
+def _show_password(shared: Invocation, records: RecordStore, saved: UserSaved, verb: str) -> None:
     password = saved.generated_password
     secret = {} if password is None else {"password": password}
     text = f"{verb} {saved.record.values['name']}"
     emit(
         shared,
-        {**describe_one(session.records, saved.record), **secret},
+        {**describe_one(records, saved.record), **secret},
         text if password is None else f"{text}\npassword  {password}",
     )

@@ -32,10 +32,12 @@ from certuary.server.crl_job import CrlJob, CrlJobDeps
 from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
+from certuary.server.seal_job import SealJob, SealJobDeps
 from certuary.server.status_http import StatusServer
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    open_high_water,
     open_key_store,
     open_store,
     preload_store,
@@ -44,8 +46,11 @@ from certuary.server.wiring import (
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.listener_certificate import listener_path
-from certuary.services.ports import KeyStore, Record
+from certuary.services.ports import Clock, KeyStore, Record
 from certuary.services.process_report import ProcessReport
+from certuary.services.record_gate import RecordGate
+from certuary.services.trust import Trust
+from certuary.services.watch_seals import SealWatch
 from certuary.status.app import StatusDeps, build
 from certuary.status.health import CrlFacts, NodeFacts, assess
 
@@ -92,7 +97,8 @@ class StatusProcess:
             check_schema()
         except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
             _log.error("the database cannot be reached", problem=str(problem))
-        self._jobs = job_thread(settings, stores, keys, self._clock, self._state)
+        trust = Trust.from_text(orders.trust)
+        self._jobs = job_thread(settings, stores, keys, trust, self._clock, self._state, node=orders.node)
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -191,7 +197,14 @@ class StatusProcess:
 
 
 def job_thread(
-    settings: Settings, stores: Stores, keys: KeyStore, clock: GuardedClock, state: NodeState
+    settings: Settings,
+    stores: Stores,
+    keys: KeyStore,
+    trust: Trust,
+    clock: GuardedClock,
+    state: NodeState,
+    *,
+    node: str,
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
@@ -207,7 +220,8 @@ def job_thread(
         ),
         state.publish,
     )
-    jobs: list[Job] = [crl_job]
+    seals = seal_job(settings, stores, trust, clock, node)
+    jobs: list[Job] = [crl_job, seals]
     if not settings.tls_certificate_file:
         jobs.append(
             ListenerJob(
@@ -227,10 +241,28 @@ def job_thread(
     def at_end() -> None:
         try:
             crl_job.stop()
+            seals.stop()
         finally:
             stores.close_connection()
 
     return JobThread(jobs, state, inspect_home=home_inspector(settings), steady=time.monotonic, at_end=at_end)
+
+
+def seal_job(settings: Settings, stores: Stores, trust: Trust, clock: Clock, node: str) -> SealJob:
+    high_water = open_high_water(settings)
+    gate = RecordGate(trust, high_water)
+    return SealJob(
+        SealJobDeps(
+            watch=SealWatch(stores.rows, gate),
+            gate=gate,
+            high_water=high_water,
+            records=stores.records,
+            leases=stores.leases,
+            clock=clock,
+            steady=time.monotonic,
+            holder=node,
+        )
+    )
 
 
 def home_inspector(settings: Settings) -> Callable[[], HomeFacts]:

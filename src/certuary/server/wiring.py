@@ -25,6 +25,7 @@ from certuary.services.ports import (
 from certuary.services.record_gate import RecordGate
 from certuary.services.trust import Trust
 from certuary.services.trusted_feed import TrustedFeed
+from certuary.services.watch_seals import RowWatch
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -42,6 +43,7 @@ class Stores:
     reader: CertificateReader
     crls: CrlStore
     leases: LeaseStore
+    rows: RowWatch
     new_writer: Callable[[], GroupCommitWriter]
     close_connection: Callable[[], None]
 
@@ -59,6 +61,7 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
     from certuary.store.feed import DjangoConfigFeed
     from certuary.store.leases import DjangoLeaseStore
     from certuary.store.records import DjangoRecordStore
+    from certuary.store.row_watch import DjangoRowWatch
     from certuary.store.writer import GroupCommitWriter
 
     return Stores(
@@ -67,6 +70,7 @@ def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
         reader=DjangoCertificateReader(),
         crls=DjangoCrlStore(),
         leases=DjangoLeaseStore(),
+        rows=DjangoRowWatch(),
         new_writer=GroupCommitWriter,
         close_connection=setup.close_connection,
     )

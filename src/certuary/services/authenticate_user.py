@@ -9,13 +9,11 @@ from certuary.services.change_record import ChangeDeps, add_audit_event
 from certuary.services.entitlement import Actor
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Record
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import Gate
 from certuary.services.signing_key import Signer, certificate_of, unwrap
 
 
-def authenticate_user(
-    name: str, password: str, passwords: Passwords, gate: RecordGate, deps: ChangeDeps
-) -> Signer:
+def authenticate_user(name: str, password: str, passwords: Passwords, gate: Gate, deps: ChangeDeps) -> Signer:
     """The user, able to sign, or `NotAuthenticated`, which never says whether the user exists.
 
     A record that the gate does not let through opens nothing, whatever password it names. Every call costs one password
@@ -42,7 +40,7 @@ def actor_of(user: Record) -> Actor:
     return Actor(name=str(user.values["name"]), role=str(user.values["role"]), group_ids=frozenset(group_ids))
 
 
-def _signer(user: Record, password: str, passwords: Passwords, gate: RecordGate, deps: ChangeDeps) -> Signer:
+def _signer(user: Record, password: str, passwords: Passwords, gate: Gate, deps: ChangeDeps) -> Signer:
     actor = actor_of(user)
     certificate = certificate_of(user)
     if gate.is_compromised(certificate):

@@ -99,6 +99,7 @@ class RecordChanges:
         self._deps = deps
         self._gate: RecordGate | None = None
         self._touched: dict[Key, None] = {}
+        self._forgotten: list[Key] = []
         self.now = deps.clock.now()
 
     @property
@@ -137,9 +138,23 @@ class RecordChanges:
 
     def adopt(self, record: Record) -> None:
         """Sign a record as it is, whoever made it so: the answer to a seal that does not hold."""
-        check_is_ca_administrator(self._actor, "signing a record whose seal does not hold")
+        check_is_ca_administrator(self._actor, "signing a record as it stands")
         self._touch(record)
         self._audit(f"{record.kind}.adopted", record, {}, {})
+
+    def forget(self, kind: RecordKind, name: str) -> None:
+        """Expect a record no more whose row is gone. `NotFound` when none of that name is missing."""
+        check_is_ca_administrator(self._actor, "accepting that a record is gone")
+        for number, entry in self._open_gate().entries(kind).items():
+            if entry.name == name and self._transaction.find(kind, id=number) is None:
+                self._forgotten.append(Key(kind, number))
+                detail = {"id": number, "version": entry.version}
+                target = f"{kind}:{name}"
+                self._transaction.add_audit(
+                    audit_row(f"{kind}.forgotten", self._actor, target, detail, self._deps)
+                )
+                return
+        raise NotFound(f"no row of a {kind} {name!r} is missing")
 
     def recover(self, user: Record, values: Values) -> Record:
         """Give a user another password and signing key, on the word of whoever opened the key store."""
@@ -171,10 +186,10 @@ class RecordChanges:
 
     def seal(self) -> Seen | None:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
-        if not self._touched:
+        if not self._touched and not self._forgotten:
             return None
-        sealing = self._sealing()
-        return seal_changes(self._transaction, self._touched, self._open_gate(), sealing, self.now)
+        sealing, gate = self._sealing(), self._open_gate()
+        return seal_changes(self._transaction, self._touched, gate, sealing, self.now, gone=self._forgotten)
 
     def _touch(self, record: Record) -> None:
         if record.kind in SEALED_KINDS:

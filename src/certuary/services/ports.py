@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from certuary.core.certificate import SigningKey
 
@@ -190,6 +190,16 @@ class ManifestSource(Protocol):
     def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None: ...
 
 
+class Subject(NamedTuple):
+    """What a finding about seals names: a record by kind and name, or a part of the manifest."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
 class RecordTransaction(ManifestSource, Protocol):
     """Several changes, one commit, one new revision. Leaving with an exception undoes all of it."""
 
@@ -215,6 +225,22 @@ class RecordTransaction(ManifestSource, Protocol):
 
     def put_manifest_part(self, row: ManifestPartRow) -> None: ...
 
+    def touch(self, kind: RecordKind, record_id: int) -> None:
+        """Have every process read the row again. Nothing happens when it is gone."""
+        ...
+
+    def touch_manifest(self) -> None:
+        """The same for the manifest and all its parts."""
+        ...
+
+    def problems_told(self) -> dict[Subject, str]:
+        """The findings about seals that have an audit event, each with its reason."""
+        ...
+
+    def put_problem(self, subject: Subject, reason: str, found_at: datetime) -> None: ...
+
+    def remove_problem(self, subject: Subject) -> None: ...
+
     def add_profile_version(
         self, profile_id: int, *, number: int, toml: str, at: datetime, by: str
     ) -> int: ...
@@ -237,6 +263,8 @@ class RecordStore(ManifestSource, Protocol):
         """The installation's number, made with the tables."""
         ...
 
+    def problems_told(self) -> dict[Subject, str]: ...
+
     def transaction(self) -> AbstractContextManager[RecordTransaction]: ...
 
     def find(self, kind: RecordKind, **match: object) -> Record | None: ...
@@ -247,6 +275,10 @@ class RecordStore(ManifestSource, Protocol):
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         """Sorted by name (properties by key)."""
+        ...
+
+    def retired(self, kind: RecordKind) -> tuple[Record, ...]:
+        """Those that were removed, sorted by name."""
         ...
 
 

@@ -8,9 +8,9 @@ was seen. All that is trusted beforehand is `Trust`, which no database holds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -47,6 +47,14 @@ class Key(NamedTuple):
     id: int
 
 
+class Gate(Protocol):
+    """What lets a user's record through at sign-in."""
+
+    def check(self, record: Record) -> Signed: ...
+
+    def is_compromised(self, certificate: bytes) -> bool: ...
+
+
 class RecordGate:
     """Not for several threads at a time. With a `source` it fetches the parts of the manifest that it needs."""
 
@@ -61,12 +69,10 @@ class RecordGate:
         self._user_keys: dict[tuple[bytes, str], ec.EllipticCurvePublicKey] = {}
 
     @classmethod
-    def open(
-        cls, source: ManifestSource, trust: Trust, high_water: HighWater, *, accept_rollback: bool = False
-    ) -> RecordGate:
+    def open(cls, source: ManifestSource, trust: Trust, high_water: HighWater) -> RecordGate:
         """A gate over what the database says now. `InvalidSeal` when its manifest is not to be believed."""
         gate = cls(trust, high_water, source)
-        gate.take_head(source.manifest(), accept_rollback=accept_rollback)
+        gate.take_head(source.manifest())
         return gate
 
     @property
@@ -80,24 +86,31 @@ class RecordGate:
         """The manifest that was taken, for the high-water mark."""
         return self._seen
 
-    def take_head(self, row: ManifestRow | None, *, accept_rollback: bool = False) -> None:
+    def take_head(self, row: ManifestRow | None) -> None:
         """Believe a manifest, or raise `InvalidSeal` and believe none."""
         self._head = self._seen = None
         if row is None:
             raise InvalidSeal("the database holds no manifest", rule="manifest")
         head = read_head(row.body, row.signature, self._trust.manifest_key, self._trust.instance)
         seen = Seen(instance=head.instance, sequence=head.sequence, digest=body_digest(row.body))
-        if not accept_rollback:
-            self._high_water.check(seen)
+        self._high_water.check(seen)
         self._head, self._seen = head, seen
         self._parts = {name: part for name, part in self._parts.items() if head.parts.get(name) == part[0]}
 
     def take_parts(self, rows: Iterable[ManifestPartRow]) -> None:
-        """Parts that the head does not name are left aside: `check` tells of their records."""
+        """A part that is not the one the head names is forgotten as it was, too: a restart would not know it."""
         for row in rows:
             name, digest = PartName(row.kind, row.number), body_digest(row.body)
-            if self.head.parts.get(name) == digest and name not in self._parts:
+            if self.head.parts.get(name) != digest:
+                self._parts.pop(name, None)
+            elif name not in self._parts:
                 self._parts[name] = digest, read_part(row.body)
+
+    def take_all_parts(self, rows: Sequence[ManifestPartRow]) -> None:
+        """The same, and what is not among them is forgotten."""
+        there = {PartName(row.kind, row.number) for row in rows}
+        self._parts = {name: part for name, part in self._parts.items() if name in there}
+        self.take_parts(rows)
 
     def entries(self, kind: RecordKind) -> Mapping[int, Entry]:
         """Every record of a kind that should be there, of the parts that hold."""
@@ -141,8 +154,11 @@ class RecordGate:
         self._check_not_compromised(signed)
         return signed
 
-    def check_retired(self, record: Record) -> Signed:
-        """A retired record is in no manifest: its own seal says who removed it."""
+    def check_alone(self, record: Record) -> Signed:
+        """By its own seal: somebody entitled signed it once. Whether that was the last word only a manifest says.
+
+        For records that are retired, which no manifest lists, and for making a manifest anew.
+        """
         statement = self.statement(record, sealed_columns(record), record.version)
         seal = Seal.from_text(record.seal)
         seals.check_countersignature(seal, statement, self._trust.manifest_key)

@@ -50,12 +50,16 @@ def seal_changes(
     gate: RecordGate,
     sealing: Sealing,
     now: datetime,
+    *,
+    gone: Iterable[Key] = (),
 ) -> Seen:
-    """The manifest that is now in the transaction; the caller raises the high-water mark once it is committed."""
-    keys = tuple(changed)
+    """`gone` are entries to take out.
+
+    Gives the manifest that is now in the transaction; the caller raises the high-water mark once it is committed.
+    """
     entries: dict[PartName, dict[int, Entry]] = {}
     compromised = dict(gate.head.compromised)
-    for key in keys:
+    for key in changed:
         record = _find(transaction, key)
         version = 1 + max(record.version, entry.version if (entry := gate.entry(key)) else 0)
         digest = _seal(transaction, record, version, gate, sealing, now)
@@ -65,6 +69,8 @@ def seal_changes(
         else:
             part.pop(key.id, None)
         compromised.update(_compromised(record))
+    for key in gone:
+        entries.setdefault(part_of(*key), dict(_part(gate, part_of(*key)))).pop(key.id, None)
     return write_manifest(transaction, gate.head, entries, sealing, now, compromised=compromised)
 
 

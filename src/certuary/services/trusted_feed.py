@@ -67,14 +67,17 @@ class TrustedFeed:
     def _with_state(self, delta: ConfigDelta) -> TrustedDelta:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
 
-    def _take_manifest(self, delta: ConfigDelta) -> bool:
+    def _take_manifest(self, delta: ConfigDelta, *, whole: bool) -> bool:
         try:
             self._gate.take_head(delta.manifest)
         except InvalidSeal as problem:
             self._blocked = problem.detail
             return False
         self._blocked = None
-        self._gate.take_parts(delta.parts)
+        if whole:
+            self._gate.take_all_parts(delta.parts)
+        else:
+            self._gate.take_parts(delta.parts)
         if self._gate.seen is not None:
             self._raise_high_water(self._gate.seen)
         return True
@@ -82,7 +85,7 @@ class TrustedFeed:
     def _take_whole(self, delta: ConfigDelta) -> TrustedDelta:
         before = self._good
         self._good, self._bad = {}, {}
-        if not self._take_manifest(delta):
+        if not self._take_manifest(delta, whole=True):
             gone = tuple((key.kind, key.id) for key in before)
             return self._with_state(replace(delta, records=(), retired=gone))
         believed = self._believed(delta.records)
@@ -127,7 +130,7 @@ class TrustedFeed:
 
     def _adds_up(self, delta: ConfigDelta) -> bool:
         """Whether the changes lead from what was believed to just what the manifest lists."""
-        if not self._take_manifest(delta):
+        if not self._take_manifest(delta, whole=False):
             return False
         kinds = frozenset(delta.counts)
         if self._gate.broken_parts(kinds):

@@ -31,3 +31,7 @@ def put_part(row: ManifestPartRow, revision: int) -> None:
     ManifestPart.objects.update_or_create(
         kind=row.kind, number=row.number, defaults={"body": row.body, "revision": revision}
     )
+
+
+def touch_parts(revision: int) -> None:
+    ManifestPart.objects.update(revision=revision)

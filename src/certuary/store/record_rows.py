@@ -37,6 +37,12 @@ def columns(kind: RecordKind) -> tuple[str, ...]:
     return tuple(field.attname for field in fields if field.attname not in _OURS)
 
 
+def stored_columns(kind: RecordKind) -> tuple[str, ...]:
+    """The same as the table calls them."""
+    fields = MODELS[kind]._meta.concrete_fields
+    return tuple(str(field.column) for field in fields if field.attname not in _OURS)
+
+
 def select(kind: RecordKind, **filters: object) -> list[Record]:
     """Records by filter, in the order of their names; none that is retired."""
     if kind == "property":

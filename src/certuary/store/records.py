@@ -25,10 +25,19 @@ from certuary.services.ports import (
     Record,
     RecordKind,
     RecordTransaction,
+    Subject,
 )
 from certuary.store import certificate_rows, manifests, record_rows
 from certuary.store.database import database_errors, read
-from certuary.store.models import AuditEvent, Certificate, ConfigRevision, Instance, ProfileVersion, Property
+from certuary.store.models import (
+    AuditEvent,
+    Certificate,
+    ConfigRevision,
+    Instance,
+    ProfileVersion,
+    Property,
+    RecordProblem,
+)
 
 
 class DjangoRecordStore:
@@ -36,6 +45,9 @@ class DjangoRecordStore:
 
     def instance(self) -> str:
         return read(lambda: Instance.objects.values_list("uuid", flat=True).get(id=1))
+
+    def problems_told(self) -> dict[Subject, str]:
+        return read(_problems_told)
 
     def manifest(self) -> ManifestRow | None:
         return read(manifests.head)
@@ -54,6 +66,9 @@ class DjangoRecordStore:
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(read(lambda: record_rows.select(kind)))
+
+    def retired(self, kind: RecordKind) -> tuple[Record, ...]:
+        return tuple(read(lambda: record_rows.select(kind, removed_at__isnull=False)))
 
 
 @contextmanager
@@ -120,6 +135,23 @@ class DjangoRecordTransaction:
 
     def put_manifest_part(self, row: ManifestPartRow) -> None:
         manifests.put_part(row, self._revision())
+
+    def touch(self, kind: RecordKind, record_id: int) -> None:
+        record_rows.MODELS[kind]._default_manager.filter(pk=record_id).update(revision=self._revision())
+
+    def touch_manifest(self) -> None:
+        manifests.touch_parts(self._revision())
+
+    def problems_told(self) -> dict[Subject, str]:
+        return _problems_told()
+
+    def put_problem(self, subject: Subject, reason: str, found_at: datetime) -> None:
+        RecordProblem.objects.update_or_create(
+            kind=subject.kind, record=subject.name, defaults={"reason": reason, "found_at": found_at}
+        )
+
+    def remove_problem(self, subject: Subject) -> None:
+        RecordProblem.objects.filter(kind=subject.kind, record=subject.name).delete()
 
     def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
         """The version becomes the profile's current one."""
@@ -191,6 +223,11 @@ class DjangoRecordTransaction:
         ConfigRevision.objects.update(service_is_writing=True)
         yield
         ConfigRevision.objects.update(service_is_writing=False)
+
+
+def _problems_told() -> dict[Subject, str]:
+    rows = RecordProblem.objects.values_list("kind", "record", "reason")
+    return {Subject(kind, record): reason for kind, record, reason in rows}
 
 
 def _find(kind: RecordKind, match: Mapping[str, object]) -> Record | None:

@@ -1,0 +1,127 @@
+"""Watch the seals: every node looks, one of them tells.
+
+Each node's `/readyz` shows what is broken. The holder of the lease also writes one audit event when a record breaks and
+one when it is mended, and touches quietly changed rows, so that all processes of all nodes read them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from certuary.services.high_water import HighWater
+from certuary.services.ports import AuditRow, Clock, LeaseStore, RecordStore, RecordTransaction, Subject
+from certuary.services.record_gate import RecordGate
+from certuary.services.watch_seals import Look, SealWatch, sentence
+
+LEASE = "seals"
+LEASE_SECONDS = 10
+_LEASE_RENEWAL_SECONDS = 3.0
+_EVERY_SECONDS = 0.45
+_REST_FACTOR = 9.0
+"""A look that took t seconds is followed by none for 9 t: at most a tenth of a core, however many records there are."""
+
+_log = structlog.get_logger("certuary.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealJobDeps:
+    """`holder` is the node: a status process that was killed is followed by one that has its lease already."""
+
+    watch: SealWatch
+    gate: RecordGate
+    high_water: HighWater
+    records: RecordStore
+    leases: LeaseStore
+    clock: Clock
+    steady: Callable[[], float]
+    holder: str
+
+
+class SealJob:
+    """Call `tick` every half second, from one thread. `DatabaseDown` leaves it, to be tried again."""
+
+    def __init__(self, deps: SealJobDeps) -> None:
+        self._deps = deps
+        self._broken: Mapping[Subject, str] = {}
+        self._told: Mapping[Subject, str] | None = None
+        self._next_at = float("-inf")
+        self._leased_until = float("-inf")
+        self._ask_lease_at = float("-inf")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(sentence(subject, reason) for subject, reason in sorted(self._broken.items()))
+
+    def tick(self) -> None:
+        began = self._deps.steady()
+        if began < self._next_at:
+            return
+        look = self._deps.watch.look()
+        self._broken = look.broken
+        if self._deps.gate.seen is not None and not look.broken:
+            self._deps.high_water.rise(self._deps.gate.seen)
+        if self._holds_lease(began):
+            self._tell(look)
+        ended = self._deps.steady()
+        self._next_at = ended + max(_EVERY_SECONDS - (ended - began), _REST_FACTOR * (ended - began), 0.0)
+
+    def stop(self) -> None:
+        """Let another node go on at once."""
+        self._leased_until = float("-inf")
+        self._deps.leases.release(LEASE, self._deps.holder)
+
+    def _holds_lease(self, now: float) -> bool:
+        if now >= self._ask_lease_at:
+            self._ask_lease_at = now + _LEASE_RENEWAL_SECONDS
+            granted = self._deps.leases.acquire(LEASE, self._deps.holder, seconds=LEASE_SECONDS)
+            self._leased_until = now + LEASE_SECONDS if granted else float("-inf")
+            if not granted:
+                self._told = None  # another tells; what it told is in the database
+        return now < self._leased_until
+
+    def _tell(self, look: Look) -> None:
+        if self._told is None:
+            self._told = self._deps.records.problems_told()
+        if not look.quiet and not look.quiet_manifest and look.broken == self._told:
+            return
+        with self._deps.records.transaction() as transaction:
+            told = transaction.problems_told()
+            self._tell_changes(transaction, told, look.broken)
+            for key in look.quiet:
+                transaction.touch(key.kind, key.id)
+            if look.quiet_manifest or told.keys() != look.broken.keys():
+                # Who serves has read a record before it broke, or not since it was mended.
+                transaction.touch_manifest()
+        self._told = dict(look.broken)
+
+    def _tell_changes(
+        self,
+        transaction: RecordTransaction,
+        told: Mapping[Subject, str],
+        broken: Mapping[Subject, str],
+    ) -> None:
+        for subject, reason in broken.items():
+            if told.get(subject) != reason:
+                transaction.put_problem(subject, reason, self._deps.clock.now())
+                transaction.add_audit(self._event("seal.broken", subject, reason))
+                _log.error("a seal does not hold", subject=str(subject), reason=reason)
+        for subject in told.keys() - broken.keys():
+            transaction.remove_problem(subject)
+            transaction.add_audit(self._event("seal.mended", subject, told[subject]))
+            _log.info("a seal holds again", subject=str(subject))
+
+    def _event(self, kind: str, subject: Subject, reason: str) -> AuditRow:
+        return AuditRow(
+            at=self._deps.clock.now(),
+            kind=kind,
+            actor_kind="system",
+            actor="seal-watch",
+            target=str(subject)[:128],
+            request_id="",
+            address="",
+            detail=json.dumps({"reason": reason}),
+        )

@@ -1,0 +1,162 @@
+"""Watch every sealed row for changes made past us: altered, put back, swapped, inserted, deleted, and mended.
+
+A row changed by plain SQL tells no one: its revision stays. So all rows are fingerprinted again and again, and what
+differs is put to the gate. The processes that serve re-read a row when its revision rises; a quiet change is *touched*
+for them, so that all of them come to the same verdict, and to the one that a restart would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from certuary.core.manifest import Entry
+from certuary.errors import InvalidSeal
+from certuary.services.ports import (
+    SEALED_KINDS,
+    ManifestPartRow,
+    ManifestRow,
+    Record,
+    RecordKind,
+    Subject,
+)
+from certuary.services.record_gate import Key, RecordGate, key_of
+from certuary.services.seal_changes import name_of
+from certuary.services.trusted_feed import MISSING
+
+_RECORDS_AT_ONCE: Final = 500
+
+
+class RowWatch(Protocol):
+    """Cheap looks at whole tables. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def moment(self) -> AbstractContextManager[None]:
+        """What is read within is of one moment."""
+        ...
+
+    def revision(self) -> int: ...
+
+    def manifest(self) -> ManifestRow | None: ...
+
+    def manifest_parts(self) -> tuple[ManifestPartRow, ...]: ...
+
+    def fingerprints(self, kind: RecordKind) -> Mapping[int, int]:
+        """Of each row that is not retired, by its number: another one when anything but its revision changed."""
+        ...
+
+    def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]: ...
+
+
+MANIFEST: Final = Subject("manifest", "head")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """`broken` says why, by subject; `quiet` are rows that changed without a new revision; `manifest_changed` when the
+    manifest did."""
+
+    broken: Mapping[Subject, str]
+    quiet: tuple[Key, ...]
+    quiet_manifest: bool
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the last look found of one kind."""
+
+    fingerprints: Mapping[int, int] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)
+    broken: dict[int, tuple[Subject, str]] = field(default_factory=dict)
+
+
+class SealWatch:
+    """Not for several threads at a time. Hold it as long as the process lives: each look builds on the last."""
+
+    def __init__(self, rows: RowWatch, gate: RecordGate) -> None:
+        self._rows = rows
+        self._gate = gate
+        self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
+        self._revision = -1
+        self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
+
+    def look(self) -> Look:
+        with self._rows.moment():
+            return self._look()
+
+    def _look(self) -> Look:
+        revision, first = self._rows.revision(), self._revision < 0
+        manifest = self._rows.manifest(), self._rows.manifest_parts()
+        moved = not first and manifest != self._manifest
+        quiet_manifest = moved and revision <= self._revision
+        self._manifest = manifest
+        try:
+            self._gate.take_head(manifest[0])
+        except InvalidSeal as problem:
+            self._revision = revision
+            return Look(broken={MANIFEST: problem.detail}, quiet=(), quiet_manifest=quiet_manifest)
+        self._gate.take_all_parts(manifest[1])
+        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved)]
+        self._revision = revision
+        return Look(
+            broken={**self._broken_parts(), **self._broken_records()},
+            # Before the first look anything may have happened; of what is sound, nobody has to be told.
+            quiet=self._broken_keys() if first else tuple(quiet),
+            quiet_manifest=quiet_manifest,
+        )
+
+    def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:
+        """Those whose row changed, or came or went, without a new revision."""
+        known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
+        entries = dict(self._gate.entries(kind))
+        changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
+        if manifest_moved:
+            changed |= {number for number in fingerprints if known.entries.get(number) != entries.get(number)}
+        gone = known.fingerprints.keys() - fingerprints.keys()
+        known.broken = {
+            number: told
+            for number, told in known.broken.items()
+            if number in fingerprints and number not in changed
+        }
+        yield from self._check(kind, known, changed)
+        for number in entries.keys() - fingerprints.keys():
+            known.broken[number] = Subject(kind, entries[number].name), MISSING
+            if number in gone:
+                yield Key(kind, number)
+        known.fingerprints, known.entries = fingerprints, entries
+
+    def _check(self, kind: RecordKind, known: _Known, changed: Iterable[int]) -> Iterator[Key]:
+        numbers = sorted(changed)
+        for start in range(0, len(numbers), _RECORDS_AT_ONCE):
+            for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
+                key = key_of(record)
+                try:
+                    self._gate.check(record)
+                except InvalidSeal as problem:
+                    known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
+                if record.revision <= self._revision:
+                    yield key
+
+    def _broken_parts(self) -> dict[Subject, str]:
+        return {
+            Subject(
+                "manifest", f"{name.kind}/{name.number}"
+            ): "this part of the manifest was altered or deleted"
+            for name in self._gate.broken_parts(SEALED_KINDS)
+        }
+
+    def _broken_keys(self) -> tuple[Key, ...]:
+        return tuple(Key(kind, number) for kind, known in self._known.items() for number in known.broken)
+
+    def _broken_records(self) -> dict[Subject, str]:
+        return {
+            subject: reason for known in self._known.values() for subject, reason in known.broken.values()
+        }
+
+
+def sentence(subject: Subject, reason: str) -> str:
+    """As `services.trusted_feed` says it, so that the two are one problem."""
+    if subject.kind == "manifest":
+        return reason if subject == MANIFEST else f"manifest part {subject.name}: {reason}"
+    return f"{subject.kind} {subject.name!r} is left out: {reason}"
