@@ -37,10 +37,14 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name; a group's c
 @app.command(cls=Reading)
 def verify(context: typer.Context) -> None:
     """Verify every record. Exit code 65 when one cannot be believed."""
-    findings = list(_findings(invocation(context)))
-    emit_items(invocation(context), [asdict(finding) for finding in findings], ("kind", "name", "reason"))
-    if findings:
-        raise InvalidSeal(f"{len(findings)} of them cannot be believed; docs/seals.md says what to do")
+    shared = invocation(context)
+    counter = Counter("records")
+    findings = list(_findings(shared, counter))
+    if not findings:
+        emit(shared, [], f"{counter.seen} records verified: every seal holds")
+        return
+    emit_items(shared, [asdict(finding) for finding in findings], ("kind", "name", "reason"))
+    raise InvalidSeal(f"{len(findings)} of these cannot be believed; certuary seal show KIND NAME tells more")
 
 
 @app.command(cls=Reading)
@@ -90,22 +94,24 @@ def accept_rollback_(context: typer.Context) -> None:
         note(f"warning: {one.kind} {one.name!r} is left out: {one.reason}")
 
 
-def _findings(shared: Invocation) -> Iterator[Finding]:
+class Counter:
+    """Tells the progress of long work."""
+
+    def __init__(self, what: str) -> None:
+        self.seen = 0
+        self._what = what
+        self._tell = progress()
+
+    def __call__(self) -> None:
+        self.seen += 1
+        if self.seen % _COUNT_EVERY == 0:
+            self._tell(f"{self.seen:,} {self._what} verified")
+
+
+def _findings(shared: Invocation, counted: Callable[[], None]) -> Iterator[Finding]:
     settings = open_settings(shared)
     records = open_records(shared)
-    yield from verify_seals(records, open_gate(settings, records), _counter("records"))
-
-
-def _counter(what: str) -> Callable[[], None]:
-    tell, seen = progress(), 0
-
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen % _COUNT_EVERY == 0:
-            tell(f"{seen:,} {what} verified")
-
-    return count
+    yield from verify_seals(records, open_gate(settings, records), counted)
 
 
 def _shown(shared: Invocation, kind: str, name: str) -> Shown:
