@@ -13,6 +13,7 @@ from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
 from certuary.server.wiring import open_store, unlock_keys
+from certuary.services.audit_stream import commands_chain
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
@@ -20,7 +21,8 @@ from certuary.services.first_start import is_initialised
 from certuary.services.guarded_clock import GuardedClock, utc_now
 from certuary.services.initialise import load_pepper
 from certuary.services.passwords import Passwords
-from certuary.services.ports import Clock, RecordStore
+from certuary.services.ports import Clock, CrlStore, RecordStore
+from certuary.services.trust import AUDIT_ROLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class ChangeSession:
 
     settings: Settings
     records: RecordStore
+    crls: CrlStore
     keys: UnlockedKeys
     passwords: Passwords
     actor: Actor
@@ -56,13 +59,19 @@ def open_change(shared: Invocation) -> ChangeSession:
     """Ask who it is, and check it, before anything is changed."""
     settings = open_settings(shared)
     name, password = _credentials(shared)
-    records = open_store(settings).records
     keys = unlock_keys(settings)
+    stores = open_store(settings, chain=lambda: commands_chain(keys.store((AUDIT_ROLE,))))
     passwords = Passwords(load_pepper(keys.store(("secret",))))
-    deps = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
+    deps = ChangeDeps(records=stores.records, clock=system_clock(), request_id=make_request_id(os.urandom))
     actor = authenticate_user(name, password, passwords, deps)
     return ChangeSession(
-        settings=settings, records=records, keys=keys, passwords=passwords, actor=actor, deps=deps
+        settings=settings,
+        records=stores.records,
+        crls=stores.crls,
+        keys=keys,
+        passwords=passwords,
+        actor=actor,
+        deps=deps,
     )
 
 

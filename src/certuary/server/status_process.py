@@ -15,24 +15,30 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 import uvloop
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
+from certuary.server.checkpoint_job import CheckpointJob, CheckpointJobDeps
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
-from certuary.server.crl_job import CrlJob, CrlJobDeps
+from certuary.server.crl_job import LEASE, CrlJob, CrlJobDeps
 from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
+from certuary.server.lease import Lease
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
+from certuary.server.property_job import PropertyJob
 from certuary.server.status_http import StatusServer
+from certuary.server.stream_job import StreamJob
 from certuary.server.wiring import (
     Stores,
     check_schema,
@@ -41,11 +47,14 @@ from certuary.server.wiring import (
     preload_store,
     signer_loader,
 )
+from certuary.services.audit_stream import OwnStream
 from certuary.services.blocklist_file import BlocklistFile
+from certuary.services.checkpoint_file import CheckpointFile, checkpoints_path
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.listener_certificate import listener_path
 from certuary.services.ports import KeyStore, Record
 from certuary.services.process_report import ProcessReport
+from certuary.services.trust import CHECKPOINT_NAME, CHECKPOINT_ROLE, Trust
 from certuary.status.app import StatusDeps, build
 from certuary.status.health import CrlFacts, NodeFacts, assess
 
@@ -77,6 +86,14 @@ class SafeClock:
         return self._guarded.require_safe()
 
 
+@dataclass(frozen=True, slots=True)
+class AuditParts:
+    """Whose events these are, and which installation's checkpoints."""
+
+    own: OwnStream
+    instance: str
+
+
 class StatusProcess:
     def __init__(self, orders: ChildOrders, settings: Settings) -> None:
         self._settings = settings
@@ -87,12 +104,17 @@ class StatusProcess:
         self._clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
         self._state = NodeState()
         keys = open_key_store(settings, orders.role_keys)
-        stores = open_store(settings, must_be_current=False)
+        own = OwnStream(node=orders.node, process=ROLE, stream=orders.stream, key=orders.stream_key)
+        chain = own.new_chain()
+        stores = open_store(settings, chain=lambda: chain, must_be_current=False)
         try:
             check_schema()
         except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
             _log.error("the database cannot be reached", problem=str(problem))
-        self._jobs = job_thread(settings, stores, keys, self._clock, self._state)
+        trust = Trust.from_text(orders.trust)
+        self._jobs = job_thread(
+            settings, stores, keys, self._clock, self._state, AuditParts(own, trust.instance)
+        )
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -191,10 +213,29 @@ class StatusProcess:
 
 
 def job_thread(
-    settings: Settings, stores: Stores, keys: KeyStore, clock: GuardedClock, state: NodeState
+    settings: Settings,
+    stores: Stores,
+    keys: KeyStore,
+    clock: GuardedClock,
+    state: NodeState,
+    audit: AuditParts,
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
+    holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    stream_job = StreamJob(audit.own, stores.streams, stores.records, clock.now)
+    property_job = PropertyJob(stores.property_changes, safe_clock)
+    checkpoint_job = CheckpointJob(
+        CheckpointJobDeps(
+            checkpoints=stores.checkpoints,
+            lease=Lease(stores.leases, LEASE, holder),
+            key=_checkpoint_key(keys),
+            instance=audit.instance,
+            file=CheckpointFile(checkpoints_path(settings.home)),
+            clock=safe_clock,
+            steady=time.monotonic,
+        )
+    )
     crl_job = CrlJob(
         CrlJobDeps(
             records=stores.records,
@@ -203,11 +244,11 @@ def job_thread(
             signer_of=signer_of,
             clock=safe_clock,
             steady=time.monotonic,
-            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            holder=holder,
         ),
         state.publish,
     )
-    jobs: list[Job] = [crl_job]
+    jobs: list[Job] = [stream_job, property_job, checkpoint_job, crl_job]
     if not settings.tls_certificate_file:
         jobs.append(
             ListenerJob(
@@ -226,6 +267,8 @@ def job_thread(
 
     def at_end() -> None:
         try:
+            stream_job.stop()
+            checkpoint_job.sign_now()
             crl_job.stop()
         finally:
             stores.close_connection()
@@ -256,6 +299,12 @@ def _not_after(path: Path) -> datetime | None:
         return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.astimezone(UTC)
     except (OSError, ValueError):
         return None
+
+
+def _checkpoint_key(keys: KeyStore) -> ec.EllipticCurvePrivateKey:
+    key = keys.load_key(CHECKPOINT_NAME, role=CHECKPOINT_ROLE)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def _signer_of(keys: KeyStore) -> Callable[[Record], SigningKey | None]:
