@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,6 @@ from certuary.store.property_changes import DjangoPropertyChangeStore
 from certuary.store.records import DjangoRecordStore
 from tests.contract.rows import (
     NOW,
-    STREAM,
     add_group,
     application_values,
     audit_row,
@@ -261,12 +261,14 @@ def sql(statement: str) -> None:
         cursor.execute(statement)
 
 
+_nodes = itertools.count(1)
 INSERT = "INSERT INTO api_properties (property_key, property_value) VALUES ('some.key', '7')"
 
 
-def audited(node: str = STREAM) -> tuple[AuditRow, ...]:
-    """The events, newest first, once a node has turned what the triggers recorded into events."""
-    changes = DjangoPropertyChangeStore(EventStream(lambda: new_chain(node)))
+def audited() -> tuple[AuditRow, ...]:
+    """The events, newest first, once a node of its own has turned what the triggers recorded into events."""
+    node = EventStream(lambda: new_chain(f"node-{next(_nodes)}"))
+    changes = DjangoPropertyChangeStore(node)
     audit_property_changes(changes, FixedClock())
     return tuple(each.event for each in list_events())
 
@@ -284,7 +286,7 @@ def test_a_property_typed_in_sql_is_active_and_audited_once(store: DjangoRecordS
     changed_at = datetime.fromisoformat(detail["at"])
     assert abs(changed_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert ("database_user" in detail) == (connection.vendor == "postgresql")
-    assert len(audited("another-node")) == 1
+    assert len(audited()) == 1
 
 
 def test_changing_and_deleting_a_property_in_sql_is_audited(store: DjangoRecordStore) -> None:
@@ -304,12 +306,12 @@ def test_each_change_has_one_event_however_many_nodes_look(store: DjangoRecordSt
     together = threading.Barrier(3)
     found: list[int] = []
 
-    def look(node: str) -> None:
+    def look() -> None:
         together.wait()
-        found.append(len(audited(node)))
+        found.append(len(audited()))
         connection.close()
 
-    threads = [threading.Thread(target=look, args=(f"node-{number}",)) for number in range(3)]
+    threads = [threading.Thread(target=look) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -347,7 +349,7 @@ def test_whatever_was_written_among_the_changes_becomes_an_event(written: str) -
         cursor.execute(
             "INSERT INTO property_changes (at, operation, property_key, after, database_user)"
             " VALUES (%s, 'invented', 'some.key', %s, '')",
-            [time_parameter(NOW), written],
+            [str(time_parameter(NOW)), written],
         )
     (event,) = audited()
     assert event.kind == "property.changed"

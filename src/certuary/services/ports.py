@@ -109,6 +109,21 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as the database has it. Without `seq` it belongs to no chain.
+
+    `number` rises with each event; a gap is a transaction that was undone.
+    """
+
+    number: int
+    stream: str
+    seq: int | None
+    previous: bytes
+    hash: bytes
+    event: AuditRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
     """What one request commits, in one transaction: all of it or nothing."""
 
@@ -333,6 +348,10 @@ class CheckpointStore(Protocol):
 
     def after(self, number: int) -> tuple[SignedCheckpoint, ...]:
         """The next ones, in their order: some hundreds at most."""
+        ...
+
+    def all(self) -> Iterable[SignedCheckpoint]:
+        """In their order; streamed."""
         ...
 
     def add(self, checkpoint: SignedCheckpoint) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import transaction
 from django.db.models import Max
@@ -43,6 +43,12 @@ class DjangoCheckpointStore:
     def after(self, number: int) -> tuple[SignedCheckpoint, ...]:
         rows = AuditCheckpoint.objects.filter(number__gt=number).order_by("number")
         return read(lambda: tuple(_to_value(row) for row in rows[:_PAGE]))
+
+    def all(self) -> Iterator[SignedCheckpoint]:
+        """In their order; streamed."""
+        with database_errors():
+            for row in AuditCheckpoint.objects.order_by("number").iterator(chunk_size=_PAGE):
+                yield _to_value(row)
 
     def add(self, checkpoint: SignedCheckpoint) -> None:
         with database_errors(), transaction.atomic():
