@@ -105,7 +105,7 @@ def verify(
     with consistent_read():
         report = verify_audit(
             VerifyDeps(
-                trust=read_trust(settings.keys_dir),
+                checkpoint_key=read_trust(settings.keys_dir).checkpoint_key,
                 audit_secret=secret,
                 events=events_by_stream(),
                 processes=stream_processes,

@@ -14,6 +14,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from certuary.core.audit_chain import (
     COMMANDS_STREAM,
     EMPTY,
@@ -27,7 +29,6 @@ from certuary.core.values import time_to_text
 from certuary.errors import AuditBroken
 from certuary.services.audit_stream import CLOSED_KIND
 from certuary.services.ports import AuditRow, StoredEvent
-from certuary.services.trust import Trust
 
 MAX_FINDINGS: Final = 1000
 """So many are kept; all are counted."""
@@ -84,7 +85,7 @@ class VerifyDeps:
     `checkpoints` are read before anything else: what they tell of must be there when the events are read.
     """
 
-    trust: Trust
+    checkpoint_key: ec.EllipticCurvePublicKey
     audit_secret: bytes
     events: Iterable[StoredEvent]
     processes: Callable[[], Mapping[str, str]]
@@ -150,7 +151,7 @@ class _Verification:
         try:
             if isinstance(found.checkpoint, AuditBroken):
                 raise found.checkpoint
-            checkpoint = open_checkpoint(found.checkpoint, self._deps.trust.checkpoint_key)
+            checkpoint = open_checkpoint(found.checkpoint, self._deps.checkpoint_key)
         except AuditBroken as problem:
             self._find(Finding(what="bad-checkpoint", detail=f"{found.place}: {problem.detail}"))
             return
@@ -199,15 +200,20 @@ class _Verification:
             known.events += 1
             if suspect is not None:
                 self._about_altered(suspect, is_ours, follower=stored)
-            suspect = self._verify_event(stored, hasher, known)
+            suspect = self._verify_event(stored, hasher, known, is_follower=suspect is None)
             if suspect is None and stored.event.kind == CLOSED_KIND:
                 closings += _closings(stored)
         if suspect is not None:
             self._about_altered(suspect, is_ours, follower=None)
         return closings
 
-    def _verify_event(self, stored: StoredEvent, hasher: EventHasher, known: _Stream) -> StoredEvent | None:
-        """The event itself when it is not what was written under the stream's key."""
+    def _verify_event(
+        self, stored: StoredEvent, hasher: EventHasher, known: _Stream, *, is_follower: bool
+    ) -> StoredEvent | None:
+        """The event itself when it is not what was written under the stream's key.
+
+        One that follows a genuine event names its hash; what follows an altered one names what was there.
+        """
         assert stored.seq is not None
         before = known.head
         genuine = hasher.hash(stored.seq, stored.previous, _texts(stored.event)) == stored.hash
@@ -216,7 +222,7 @@ class _Verification:
             self._about(stored, "inserted", "has a number that another event of its stream has")
         elif stored.seq > before.seq + 1:
             self._about_missing(stored, before.seq + 1)
-        elif genuine and stored.previous != before.hash:
+        elif is_follower and genuine and stored.previous != before.hash:
             self._about(stored, "unlinked", f"does not follow the event {before.seq} that stands before it")
         claim = known.claims.get(stored.seq)
         if claim is not None and genuine and claim.head.hash != stored.hash:
