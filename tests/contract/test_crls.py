@@ -16,16 +16,17 @@ from certuary.services.ports import CrlRow
 from certuary.store.audit import list_events
 from certuary.store.crls import KEPT, DjangoCrlStore
 from certuary.store.database import time_parameter
+from certuary.store.event_stream import EventStream
 from certuary.store.models import Crl
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import NOW, audit_row, certificate_row
+from tests.contract.rows import NOW, audit_row, certificate_row, new_chain
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
 
 @pytest.fixture
 def crls() -> DjangoCrlStore:
-    return DjangoCrlStore()
+    return DjangoCrlStore(EventStream(new_chain))
 
 
 @pytest.fixture
@@ -192,14 +193,15 @@ def _plan(statement: str) -> str:
         return str(cursor.fetchall())
 
 
-def test_two_publishers_of_one_number_end_with_one_crl(crls: DjangoCrlStore, authority: int) -> None:
+def test_two_publishers_of_one_number_end_with_one_crl(authority: int) -> None:
     outcomes: list[str] = []
     together = threading.Barrier(2)
 
     def publish(der: bytes) -> None:
+        node = DjangoCrlStore(EventStream(lambda: new_chain(f"stream-{der.decode()}")))
         together.wait()
         try:
-            crls.add(crl_row(authority, der=der), audit_row())
+            node.add(crl_row(authority, der=der), audit_row())
             outcomes.append("stored")
         except AlreadyExists:
             outcomes.append("refused")

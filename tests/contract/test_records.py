@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
-from certuary.services.ports import RecordKind
+from certuary.services.audit_property_changes import audit_property_changes
+from certuary.services.ports import AuditRow, RecordKind
 from certuary.store.audit import list_events
 from certuary.store.certificates import DjangoCertificateReader
+from certuary.store.database import time_parameter
+from certuary.store.event_stream import EventStream
 from certuary.store.feed import DjangoConfigFeed
+from certuary.store.property_changes import DjangoPropertyChangeStore
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import NOW, add_group, application_values, audit_row, certificate_row
+from tests.contract.rows import (
+    NOW,
+    add_group,
+    application_values,
+    audit_row,
+    certificate_row,
+    new_chain,
+    new_store,
+)
+from tests.memory_records import FixedClock
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
 
 @pytest.fixture
 def store() -> DjangoRecordStore:
-    return DjangoRecordStore()
+    return new_store()
 
 
 def current_revision() -> int:
@@ -247,7 +261,16 @@ def sql(statement: str) -> None:
         cursor.execute(statement)
 
 
+_nodes = itertools.count(1)
 INSERT = "INSERT INTO api_properties (property_key, property_value) VALUES ('some.key', '7')"
+
+
+def audited() -> tuple[AuditRow, ...]:
+    """The events, newest first, once a node of its own has turned what the triggers recorded into events."""
+    node = EventStream(lambda: new_chain(f"node-{next(_nodes)}"))
+    changes = DjangoPropertyChangeStore(node)
+    audit_property_changes(changes, FixedClock())
+    return tuple(each.event for each in list_events())
 
 
 def test_a_property_typed_in_sql_is_active_and_audited_once(store: DjangoRecordStore) -> None:
@@ -255,22 +278,47 @@ def test_a_property_typed_in_sql_is_active_and_audited_once(store: DjangoRecordS
     found = store.find("property", property_key="some.key")
     assert found is not None
     assert found.values == {"property_key": "some.key", "property_value": "7", "status": "Active"}
-    (event,) = [each.event for each in list_events()]
+    (event,) = audited()
     assert (event.kind, event.actor_kind, event.actor) == ("property.added", "sql", "direct SQL")
     assert event.target == "property:some.key"
-    assert abs(event.at - NOW) > timedelta(0)
-    assert json.loads(event.detail)["after"] == {"property_value": "7", "status": "Active"}
+    detail = json.loads(event.detail)
+    assert detail["after"] == {"property_value": "7", "status": "Active"}
+    changed_at = datetime.fromisoformat(detail["at"])
+    assert abs(changed_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert ("database_user" in detail) == (connection.vendor == "postgresql")
+    assert len(audited()) == 1
 
 
 def test_changing_and_deleting_a_property_in_sql_is_audited(store: DjangoRecordStore) -> None:
     sql(INSERT)
     sql("UPDATE api_properties SET status = 'Inactive'")
     sql("DELETE FROM api_properties")
-    removed, changed, _ = [each.event for each in list_events()]
+    removed, changed, _ = audited()
     assert (changed.kind, removed.kind) == ("property.changed", "property.removed")
     detail = json.loads(changed.detail)
     assert (detail["before"]["status"], detail["after"]["status"]) == ("Active", "Inactive")
     assert json.loads(removed.detail)["after"] is None
+
+
+def test_each_change_has_one_event_however_many_nodes_look(store: DjangoRecordStore) -> None:
+    for number in range(30):
+        sql(f"INSERT INTO api_properties (property_key, property_value) VALUES ('key.{number}', '7')")
+    together = threading.Barrier(3)
+    found: list[int] = []
+
+    def look() -> None:
+        together.wait()
+        found.append(len(audited()))
+        connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    targets = [event.target for event in audited()]
+    assert sorted(targets) == sorted(f"property:key.{number}" for number in range(30))
 
 
 def test_a_property_changed_by_a_command_is_not_taken_for_sql(store: DjangoRecordStore) -> None:
@@ -279,10 +327,32 @@ def test_a_property_changed_by_a_command_is_not_taken_for_sql(store: DjangoRecor
         transaction.create("property", values)
         transaction.update("property", "some.key", {"property_value": "8"})
         transaction.retire("property", "some.key")
-    assert list_events() == ()
+    assert audited() == ()
     assert store.all("property") == ()
     sql(INSERT)
-    assert len(list_events()) == 1
+    assert len(audited()) == 1
+
+
+def test_silenced_triggers_are_found_and_record_again(store: DjangoRecordStore) -> None:
+    sql("UPDATE config_revision SET service_is_writing = '1'")
+    with store.transaction() as transaction:  # which does not end the silence unseen
+        transaction.create("property", {"property_key": "other", "property_value": "7", "status": "Active"})
+    (event,) = audited()
+    assert (event.kind, event.actor_kind) == ("property.recording_silenced", "sql")
+    sql(INSERT)
+    assert [event.kind for event in audited()] == ["property.added", "property.recording_silenced"]
+
+
+@pytest.mark.parametrize("written", ["no JSON", "[" * 100_000, "7", '"\\ud800"'])
+def test_whatever_was_written_among_the_changes_becomes_an_event(written: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO property_changes (at, operation, property_key, after, database_user)"
+            " VALUES (%s, 'invented', 'some.key', %s, '')",
+            [str(time_parameter(NOW)), written],
+        )
+    (event,) = audited()
+    assert event.kind == "property.changed"
 
 
 def test_properties_are_found_by_key_and_refused_twice(store: DjangoRecordStore) -> None:

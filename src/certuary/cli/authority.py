@@ -68,15 +68,13 @@ def crl(context: typer.Context, name: Name) -> None:
     """Sign and publish an authority's next CRL now: the root's once a year, or after a revocation."""
     session = open_change(invocation(context))
     require_ca_administrator(session.actor, "publishing a CRL", session.deps)
-    from certuary.store.crls import DjangoCrlStore
-
     authority = find_named(session.records, "authority", name)
     role = str(authority.values["kind"])
     signer = session.keys.store((role,)).load_key(str(authority.values["key_name"]), role=role)
     published = publish_crl(
         CrlIssuer.from_record(authority),
         signer,
-        _crl_deps(DjangoCrlStore(), session.actor.name, session.deps),
+        _crl_deps(session.crls, session.actor.name, session.deps),
     )
     data = {"authority": name, "number": published.number, "next_update": published.next_update}
     emit(invocation(context), data, f"published CRL {published.number} of {name}")

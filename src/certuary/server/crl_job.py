@@ -13,6 +13,7 @@ import structlog
 
 from certuary.core.certificate import SigningKey
 from certuary.errors import CertuaryError, DatabaseDown
+from certuary.server.lease import Lease
 from certuary.services.ports import Clock, CrlRow, CrlStore, LeaseStore, Record, RecordStore
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, is_due, publish_crl
 from certuary.status.documents import PublishedAuthority
@@ -20,8 +21,6 @@ from certuary.status.documents import PublishedAuthority
 _log = structlog.get_logger("certuary.jobs")
 
 LEASE = "jobs"
-LEASE_SECONDS = 10
-_LEASE_RENEWAL_SECONDS = 3.0
 _RELOAD_SECONDS = 2.0
 """Without a new revision: how often to look for a CRL that another process published."""
 
@@ -76,8 +75,7 @@ class CrlJob:
         self._watched: dict[int, _Watched] = {}
         self._revision = -1
         self._loaded_at = float("-inf")
-        self._leased_until = float("-inf")
-        self._ask_lease_at = float("-inf")
+        self._lease = Lease(deps.leases, LEASE, deps.holder)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -89,15 +87,14 @@ class CrlJob:
         if revision != self._revision or now - self._loaded_at >= _RELOAD_SECONDS:
             self._load()
             self._revision, self._loaded_at = revision, now
-        if not self._holds_lease(now):
+        if not self._lease.is_held(now):
             return
         for watched in self._watched.values():
             self._look_after(watched, revision, now)
 
     def stop(self) -> None:
         """Let another node go on at once."""
-        self._leased_until = float("-inf")
-        self._deps.leases.release(LEASE, self._deps.holder)
+        self._lease.release()
 
     def _load(self) -> None:
         records = self._deps.records.all("authority")
@@ -129,13 +126,6 @@ class CrlJob:
 
     def _tell(self) -> None:
         self._published(tuple(_published(watched) for watched in self._watched.values()))
-
-    def _holds_lease(self, now: float) -> bool:
-        if now >= self._ask_lease_at:
-            self._ask_lease_at = now + _LEASE_RENEWAL_SECONDS
-            granted = self._deps.leases.acquire(LEASE, self._deps.holder, seconds=LEASE_SECONDS)
-            self._leased_until = now + LEASE_SECONDS if granted else float("-inf")
-        return now < self._leased_until
 
     def _look_after(self, watched: _Watched, revision: int, now: float) -> None:
         try:

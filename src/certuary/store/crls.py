@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from certuary.core.values import serial_from_text
 from certuary.services.ports import AuditRow, CrlRow, RevokedEntry
 from certuary.store.database import database_errors, read
-from certuary.store.models import AuditEvent, Certificate, ConfigRevision, Crl
+from certuary.store.event_stream import EventStream, no_chain
+from certuary.store.models import Certificate, ConfigRevision, Crl
 
 KEPT = 50
 """Of each authority, this many CRLs are kept; with 100,000 entries one is 4 MB."""
@@ -20,7 +20,10 @@ _CHUNK = 2000
 
 
 class DjangoCrlStore:
-    """Implements `services.ports.CrlStore`."""
+    """Implements `services.ports.CrlStore`. Without `events` it only reads."""
+
+    def __init__(self, events: EventStream | None = None) -> None:
+        self._events = events or EventStream(no_chain)
 
     def latest(self, authority_id: int) -> CrlRow | None:
         row = read(lambda: _newest(authority_id).first())
@@ -57,7 +60,7 @@ class DjangoCrlStore:
                 )
 
     def add(self, row: CrlRow, audit: AuditRow) -> None:
-        with database_errors(), transaction.atomic():
+        with self._events.transaction() as events:
             Crl.objects.create(
                 authority_id=row.authority_id,
                 number=row.number,
@@ -67,16 +70,7 @@ class DjangoCrlStore:
                 der=row.der,
             )
             Crl.objects.filter(authority_id=row.authority_id, number__lte=row.number - KEPT).delete()
-            AuditEvent.objects.create(
-                at=audit.at,
-                kind=audit.kind,
-                actor_kind=audit.actor_kind,
-                actor=audit.actor,
-                target=audit.target,
-                request_id=audit.request_id,
-                address=audit.address,
-                detail=audit.detail,
-            )
+            events.add(audit)
 
 
 def _newest(authority_id: int) -> QuerySet[Crl]:

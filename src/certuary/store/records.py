@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction as django_transaction
 from django.db.models import Model, UniqueConstraint
 
 from certuary.core.values import serial_to_text
@@ -28,9 +27,9 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.store import certificate_rows, manifests, record_rows
-from certuary.store.database import database_errors, read
+from certuary.store.database import read
+from certuary.store.event_stream import EventStream, EventWriter, no_chain
 from certuary.store.models import (
-    AuditEvent,
     Certificate,
     ConfigRevision,
     Instance,
@@ -41,7 +40,13 @@ from certuary.store.models import (
 
 
 class DjangoRecordStore:
-    """`services.ports.RecordStore`. Each thread that calls it has its own connection."""
+    """`services.ports.RecordStore`. Each thread that calls it has its own connection.
+
+    Events go to `events`, which one thread at a time may use; without one, none can be written.
+    """
+
+    def __init__(self, events: EventStream | None = None) -> None:
+        self._events = events or EventStream(no_chain)
 
     def instance(self) -> str:
         return read(lambda: Instance.objects.values_list("uuid", flat=True).get(id=1))
@@ -56,7 +61,7 @@ class DjangoRecordStore:
         return read(lambda: manifests.part(kind, number))
 
     def transaction(self) -> AbstractContextManager[RecordTransaction]:
-        return _transaction()
+        return _transaction(self._events)
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return read(lambda: _find(kind, match))
@@ -72,16 +77,17 @@ class DjangoRecordStore:
 
 
 @contextmanager
-def _transaction() -> Iterator[RecordTransaction]:
-    with database_errors(), django_transaction.atomic():
-        yield DjangoRecordTransaction(ConfigRevision.objects.select_for_update().get(id=1))
+def _transaction(events: EventStream) -> Iterator[RecordTransaction]:
+    with events.transaction() as writer:
+        yield DjangoRecordTransaction(ConfigRevision.objects.select_for_update().get(id=1), writer)
 
 
 class DjangoRecordTransaction:
     """`services.ports.RecordTransaction`. An audit event alone raises no revision."""
 
-    def __init__(self, revision: ConfigRevision) -> None:
+    def __init__(self, revision: ConfigRevision, events: EventWriter) -> None:
         self._config = revision
+        self._events = events
         self._changed = False
 
     def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
@@ -178,16 +184,7 @@ class DjangoRecordTransaction:
         Certificate.objects.create(**certificate_rows.to_columns(row))
 
     def add_audit(self, row: AuditRow) -> None:
-        AuditEvent.objects.create(
-            at=row.at,
-            kind=row.kind,
-            actor_kind=row.actor_kind,
-            actor=row.actor,
-            target=row.target,
-            request_id=row.request_id,
-            address=row.address,
-            detail=row.detail,
-        )
+        self._events.add(row)
 
     def _revision(self) -> int:
         """The new revision, taken once."""
@@ -218,11 +215,14 @@ class DjangoRecordTransaction:
 
     @contextmanager
     def _property_change(self) -> Iterator[None]:
-        """Tell the triggers that the service writes the audit event. Seen by this transaction only."""
+        """Tell the triggers that the service writes the audit event. Seen by this transaction only.
+
+        Who told them so for good is found out by a job, so that is left as it was.
+        """
         self._revision()
         ConfigRevision.objects.update(service_is_writing=True)
         yield
-        ConfigRevision.objects.update(service_is_writing=False)
+        ConfigRevision.objects.update(service_is_writing=self._config.service_is_writing)
 
 
 def _problems_told() -> dict[Subject, str]:

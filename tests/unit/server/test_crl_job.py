@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey, build_root, sign_plan
 from certuary.errors import AlreadyExists, ClockUnsafe, DatabaseDown
-from certuary.server.crl_job import LEASE_SECONDS, CrlJob, CrlJobDeps
+from certuary.server.crl_job import CrlJob, CrlJobDeps
+from certuary.server.lease import LEASE_SECONDS
 from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RevokedEntry
 from certuary.status.documents import PublishedAuthority
 

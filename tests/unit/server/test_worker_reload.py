@@ -60,6 +60,7 @@ class Reloading:
         )
         self.worker = cast(Any, Worker(orders, Settings(home=home), -1))
         self.loader = Loader()
+        self.worker._stream_is_open = True
         self.worker._loader = self.loader
         self.worker._loaded = snapshot(revision=5)
         self.worker._current = _Current(snapshot=self.worker._loaded)

@@ -24,6 +24,7 @@ from certuary.server.board import Board
 from certuary.server.child import ChildOrders, write_orders
 from certuary.server.config import load_settings
 from certuary.server.wiring import STATUS_ROLES, open_store, unlock_keys
+from certuary.services.audit_stream import commands_chain
 from certuary.services.guarded_clock import GuardedClock, utc_now
 from certuary.services.node import node_name
 from certuary.services.process_report import ProcessReport
@@ -132,7 +133,9 @@ def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def _revoke_listener_certificate(home: Path) -> int:
-    stores = open_store(load_settings(home))
+    settings = load_settings(home)
+    keys = unlock_keys(settings).store(("audit",))
+    stores = open_store(settings, chain=lambda: commands_chain(keys))
     from certuary.store.certificates import list_certificates  # Django must be configured first
 
     (row, *_) = list_certificates().certificates
