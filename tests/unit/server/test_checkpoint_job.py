@@ -88,6 +88,10 @@ class Node:
         return [one.number for _, one in found if isinstance(one, SignedCheckpoint)]
 
 
+def problems(node: Node) -> tuple[str, ...]:
+    return node.job.problems
+
+
 def listed(database: Database) -> dict[str, int]:
     checkpoint = open_checkpoint(database.checkpoints[-1], KEY.public_key())
     return {stream: head.seq for stream, head in checkpoint.streams.items()}
@@ -136,12 +140,12 @@ def test_a_stream_that_lost_events_stays_listed_as_it_was_and_is_shown(tmp_path:
     node = Node(database, tmp_path / "home")
     database.streams |= {"a": 5, "b": 1, "c": 1}
     node.tick()
-    assert node.job.problems == ()
+    assert problems(node) == ()
     database.streams |= {"a": 3, "c": 5}
     del database.streams["b"]
     node.tick(EVERY_SECONDS)
     assert listed(database) == {"a": 5, "b": 1, "c": 5}
-    assert [problem.split()[2] for problem in node.job.problems] == ["a", "b"]
+    assert [text.split()[2] for text in problems(node)] == ["a", "b"]
 
 
 def test_every_node_copies_and_one_signs(tmp_path: Path) -> None:
@@ -195,8 +199,8 @@ def test_a_file_that_cannot_be_used_is_a_problem_until_it_can(tmp_path: Path) ->
     node.path.mkdir(parents=True)
     database.streams["a"] = 1
     node.tick()
-    assert len(node.job.problems) == 1
+    assert len(problems(node)) == 1
     node.path.rmdir()
     node.tick()
-    assert node.job.problems == ()
+    assert problems(node) == ()
     assert node.numbers() == [1]
