@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.command import Commands
-from tests.fault.ledger import query
+from tests.fault.ledger import execute, query
 from tests.fault.load import Load
 from tests.fault.processes import process_ids, until, wait_for_successor
 from tests.running_server import running_server
@@ -78,9 +78,9 @@ def test_checkpoints_are_copied_to_a_file_that_tells_of_what_the_database_lost(
     path.unlink()
     with path.open("w") as torn:
         torn.write('{"body": "')
-    query(home, "DELETE FROM audit_checkpoints")
+    execute(home, "DELETE FROM audit_checkpoints;")
     ((last,),) = query(home, "SELECT max(id) FROM audit_events WHERE kind = 'est.stopped'")
-    query(home, f"DELETE FROM audit_events WHERE id = {last}")
+    execute(home, f"DELETE FROM audit_events WHERE id = {last};")
     assert verify(commands)["found"] == 0
     report = verify(commands, "--checkpoint", off_host, expect=65)
     assert [finding["what"] for finding in report["findings"]] == ["tail-cut"]
@@ -89,7 +89,7 @@ def test_checkpoints_are_copied_to_a_file_that_tells_of_what_the_database_lost(
 def test_a_property_changed_by_sql_has_its_event_within_seconds(home: Path, tmp_path: Path) -> None:
     commands = Commands(home, tmp_path)
     with running_server(home) as server:
-        query(home, "UPDATE api_properties SET status = 'Active'")
+        execute(home, "UPDATE api_properties SET status = 'Active';")
 
         def is_audited() -> bool:
             return len(commands.json("audit", "list", "--kind", "property.changed")) == 2

@@ -6,6 +6,7 @@ One node signs, under the lease of the jobs; each copies what was signed to a fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,10 +85,9 @@ class CheckpointJob:
             self._problem = f"the audit chain has no new checkpoint: {problem}"
 
     def sign_now(self) -> None:
-        """At the end, so that what is stopped in good order is covered whole."""
-        now = self._deps.steady()
-        if self._deps.lease.is_held(now):
-            self._sign(now)
+        """At the end, so that what is stopped in good order is covered whole. Whoever holds the lease."""
+        with suppress(AlreadyExists):
+            self._sign(self._deps.steady())
         self._copy()
 
     def _sign_when_due(self, now: float) -> None:
@@ -104,11 +104,12 @@ class CheckpointJob:
         always = store.open_streams() | {COMMANDS_STREAM}
         since = (self._signed_event or newest) - _OVERLAP
         found = store.heads(known.keys() | always | store.streams_since(since))
-        listed = _to_list(_never_back(found, known), known, always)
+        # A stream that lost events stays listed as it was, so that every later checkpoint tells.
+        lost = {stream: head for stream, head in known.items() if found.get(stream, EMPTY).seq < head.seq}
+        listed = _to_list({**found, **lost}, known, always | lost.keys())
         if listed != known:
             self._add(listed, before)
-        self._signed_at, self._signed_event = now, newest
-        self._lost = sorted(stream for stream in known if found.get(stream, EMPTY).seq < known[stream].seq)
+        self._signed_at, self._signed_event, self._lost = now, newest, sorted(lost)
 
     def _latest(self) -> SignedCheckpoint | None:
         """Of the database or of the file: a database put back by a backup does not have numbers used twice."""
@@ -139,12 +140,6 @@ class CheckpointJob:
             if ours := [checkpoint for checkpoint in new if self._is_ours(checkpoint)]:
                 self._deps.file.append(ours)
             last = new[-1]
-
-
-def _never_back(found: Mapping[str, Head], known: Mapping[str, Head]) -> Mapping[str, Head]:
-    """A stream that lost events stays listed as it was, so that every later checkpoint tells."""
-    lost = {stream: head for stream, head in known.items() if found.get(stream, EMPTY).seq < head.seq}
-    return {**found, **lost}
 
 
 def _to_list(
