@@ -7,8 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from certuary.services.ports import AuditRow, BatchItem, CertificateRow, EnrolmentRow, Record
+from certuary.services.ports import (
+    AuditRow,
+    BatchItem,
+    CertificateRow,
+    EnrolmentRow,
+    ProfileVersionRow,
+    Record,
+)
 from certuary.store.records import DjangoRecordStore
+from tests.memory_records import MARKER
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC)
 _serials = itertools.count(0x0193_5B2A_0000 << 96)
@@ -31,7 +39,12 @@ def certificate_row(**changes: Any) -> CertificateRow:
         replaces=None,
         issued_at=NOW,
     )
-    return replace(row, **changes)
+    return replace(row, **changes, marker=MARKER)
+
+
+def profile_version_row(profile_id: int, **changes: Any) -> ProfileVersionRow:
+    values: dict[str, Any] = {"number": 1, "toml": "one", "created_at": NOW, "created_by": "alice"}
+    return ProfileVersionRow(profile_id=profile_id, **(values | changes), marker=MARKER)
 
 
 def enrolment_row(**changes: Any) -> EnrolmentRow:

@@ -22,7 +22,7 @@ from certuary.est.request import make_request_id
 from certuary.keystore.file import FileKeyStore, create_key_store
 from certuary.keystore.index import INDEX_NAME
 from certuary.server.config import Settings
-from certuary.server.wiring import open_store
+from certuary.server.wiring import load_marker, open_store
 from certuary.services.change_record import ChangeDeps
 from certuary.services.first_start import (
     first_start_path,
@@ -135,7 +135,12 @@ def _initialise(
     tell("making the tables")
     records, crls = _make_tables(settings, tell)
     add_settings(settings.home, lines)  # not sooner: a database URL that does not work is not kept
-    changes = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
+    changes = ChangeDeps(
+        records=records,
+        clock=system_clock(),
+        marker=lambda: load_marker(keys, records.instance()),
+        request_id=make_request_id(os.urandom),
+    )
     initialise(
         new, InitialiseDeps(keys=keys, keys_dir=settings.keys_dir, changes=changes, crls=crls, progress=tell)
     )

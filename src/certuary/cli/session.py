@@ -12,7 +12,7 @@ from certuary.errors import ConfigError, NotAuthenticated
 from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
-from certuary.server.wiring import open_store, unlock_keys
+from certuary.server.wiring import home_marker, open_store, unlock_keys
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
@@ -59,7 +59,12 @@ def open_change(shared: Invocation) -> ChangeSession:
     records = open_store(settings).records
     keys = unlock_keys(settings)
     passwords = Passwords(load_pepper(keys.store(("secret",))))
-    deps = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
+    deps = ChangeDeps(
+        records=records,
+        clock=system_clock(),
+        marker=lambda: home_marker(settings, keys),
+        request_id=make_request_id(os.urandom),
+    )
     actor = authenticate_user(name, password, passwords, deps)
     return ChangeSession(
         settings=settings, records=records, keys=keys, passwords=passwords, actor=actor, deps=deps

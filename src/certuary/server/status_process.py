@@ -23,6 +23,7 @@ import uvloop
 from cryptography import x509
 
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
@@ -36,6 +37,7 @@ from certuary.server.status_http import StatusServer
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_key_store,
     open_store,
     preload_store,
@@ -46,6 +48,7 @@ from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_no
 from certuary.services.listener_certificate import listener_path
 from certuary.services.ports import KeyStore, Record
 from certuary.services.process_report import ProcessReport
+from certuary.services.trust import Trust
 from certuary.status.app import StatusDeps, build
 from certuary.status.health import CrlFacts, NodeFacts, assess
 
@@ -92,7 +95,8 @@ class StatusProcess:
             check_schema()
         except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
             _log.error("the database cannot be reached", problem=str(problem))
-        self._jobs = job_thread(settings, stores, keys, self._clock, self._state)
+        marker = load_marker(keys, Trust.from_text(orders.trust).instance)
+        self._jobs = job_thread(settings, stores, keys, marker, self._clock, self._state)
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -191,7 +195,12 @@ class StatusProcess:
 
 
 def job_thread(
-    settings: Settings, stores: Stores, keys: KeyStore, clock: GuardedClock, state: NodeState
+    settings: Settings,
+    stores: Stores,
+    keys: KeyStore,
+    marker: Marker,
+    clock: GuardedClock,
+    state: NodeState,
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
@@ -204,6 +213,7 @@ def job_thread(
             clock=safe_clock,
             steady=time.monotonic,
             holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            marker=marker,
         ),
         state.publish,
     )
@@ -220,6 +230,7 @@ def job_thread(
                     path=listener_path(settings.home),
                     hostnames=settings.hostnames,
                     status_url=settings.public_status_url,
+                    marker=marker,
                 )
             )
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.file import FileKeyStore, UnlockedKeys
 from certuary.server.config import Settings
@@ -21,6 +22,7 @@ from certuary.services.ports import (
     LeaseStore,
     RecordStore,
 )
+from certuary.services.trust import MARK_NAME, MARK_ROLE, read_trust
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -97,6 +99,16 @@ def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore) -> Sna
     from certuary.services.load_snapshot import SnapshotLoader
 
     return SnapshotLoader(feed, signer_loader(keys), settings.public_status_url)
+
+
+def home_marker(settings: Settings, keys: UnlockedKeys) -> Marker:
+    """For a command: the marks of the installation that the home belongs to."""
+    return load_marker(keys.store((MARK_ROLE,)), read_trust(settings.keys_dir).instance)
+
+
+def load_marker(keys: KeyStore, instance: str) -> Marker:
+    """What makes and checks the marks of that installation; the keys hold the role "mark"."""
+    return Marker(keys.load_secret(MARK_NAME, role=MARK_ROLE), instance)
 
 
 def signer_loader(keys: KeyStore) -> Callable[[str], SigningKey | None]:

@@ -34,6 +34,7 @@ from certuary.server.random_octets import RandomOctets
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_key_store,
     open_store,
     preload_store,
@@ -51,6 +52,7 @@ from certuary.services.passwords import PEPPER_NAME, Passwords
 from certuary.services.ports import AuditRow, BatchItem
 from certuary.services.process_report import ProcessReport
 from certuary.services.snapshot import Snapshot, unloaded_snapshot
+from certuary.services.trust import Trust
 
 if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
@@ -140,7 +142,8 @@ class Worker:
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
         self._writer: GroupCommitWriter = self._stores.new_writer()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
-        self._directory = CertificateDirectory(self._stores.reader)
+        self._marker = load_marker(self._keys, Trust.from_text(self._orders.trust).instance)
+        self._directory = CertificateDirectory(self._stores.reader, self._marker)
         self._clock = GuardedClock(
             wall=utc_now,
             steady=steady_seconds,
@@ -187,6 +190,7 @@ class Worker:
                 reader=self._stores.reader,
                 blocklist=lambda: self._blocklist,
                 keys_in_flight=KeysInFlight(),
+                marker=self._marker,
             ),
             blocking=self._blocking,
             random_octets=RandomOctets(),

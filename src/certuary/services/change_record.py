@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from certuary.core.mark import Marker
 from certuary.errors import NotFound, Refused
 from certuary.services.entitlement import (
     Actor,
@@ -26,6 +27,7 @@ from certuary.services.ports import (
     AuditRow,
     CertificateRow,
     Clock,
+    ProfileVersionRow,
     Record,
     RecordKind,
     RecordStore,
@@ -40,10 +42,14 @@ _TARGET_LENGTH: Final = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDeps:
-    """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine."""
+    """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine.
+
+    `marker` is a function: while a home is initialised, its key is made after this.
+    """
 
     records: RecordStore
     clock: Clock
+    marker: Callable[[], Marker]
     request_id: str
     address: str = ""
 
@@ -126,7 +132,7 @@ class RecordChanges:
             request_id=self._deps.request_id,
             address=self._deps.address,
         )
-        return revoke_within(self._transaction, revocation, self._deps.clock)
+        return revoke_within(self._transaction, revocation, self._deps.clock, self._deps.marker())
 
     def _group_of(self, certificate: CertificateRow) -> int | None:
         """A certificate belongs to its application's group, also after the application was removed."""
@@ -147,7 +153,14 @@ class RecordChanges:
         assert isinstance(profile.id, int)
         toml = str(values["toml"])
         self._transaction.add_profile_version(
-            profile.id, number=number, toml=toml, at=self.now, by=self._actor.name
+            ProfileVersionRow(
+                profile_id=profile.id,
+                number=number,
+                toml=toml,
+                created_at=self.now,
+                created_by=self._actor.name,
+                marker=self._deps.marker(),
+            )
         )
         return self._current(profile)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -10,10 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey, build_root, sign_plan
-from certuary.errors import AlreadyExists, ClockUnsafe, DatabaseDown
+from certuary.errors import ClockUnsafe, DatabaseDown
 from certuary.server.crl_job import LEASE_SECONDS, CrlJob, CrlJobDeps
-from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RevokedEntry
+from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RecordTransaction
 from certuary.status.documents import PublishedAuthority
+from tests.memory_records import MARKER, MemoryCrls, revoked_certificate
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -34,24 +36,22 @@ def _authority(identifier: int, name: str, kind: str) -> Record:
     return Record(kind="authority", id=identifier, revision=1, values=values)
 
 
-class Database:
+class Database(MemoryCrls):
     """Records, CRLs and leases in memory, shared by the jobs of several nodes."""
 
     def __init__(self) -> None:
         self.authorities = [_authority(1, "root", "root"), _authority(2, "issuing", "issuing")]
-        self.revision = 1
-        self.rows: list[CrlRow] = []
-        self.revocations: list[tuple[int, int, RevokedEntry]] = []
+        super().__init__()
         self.lease: tuple[str, float] | None = None
         self.steady = 0.0
         self.down = False
+        self.found: list[AuditRow] = []
         self.searches = 0
         self.reads_of_latest = 0
 
     def revoke(self, serial: int) -> None:
         self.revision += 1
-        entry = RevokedEntry(serial=serial, revoked_at=self.now(), reason="superseded")
-        self.revocations.append((2, self.revision, entry))
+        self.certificate_rows.append(revoked_certificate(serial, self.revision, revoked_at=self.now()))
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.steady)
@@ -61,31 +61,27 @@ class Database:
     def all(self, kind: str) -> tuple[Record, ...]:
         return tuple(self.authorities)
 
+    @contextmanager
+    def transaction(self) -> Iterator[RecordTransaction]:
+        yield cast(RecordTransaction, self)
+
+    def add_audit(self, row: AuditRow) -> None:
+        self.found.append(row)
+
     # CrlStore
 
-    def latest(self, authority_id: int) -> CrlRow | None:
+    def latest(self, authority_id: int, *, below: int | None = None) -> CrlRow | None:
         self.reads_of_latest += 1
-        return next((row for row in reversed(self.rows) if row.authority_id == authority_id), None)
-
-    def latest_number(self, authority_id: int) -> int | None:
-        return next((row.number for row in reversed(self.rows) if row.authority_id == authority_id), None)
+        return super().latest(authority_id, below=below)
 
     def current_revision(self) -> int:
         if self.down:
             raise DatabaseDown("the database cannot be used")
-        return self.revision
+        return super().current_revision()
 
     def has_revocation_after(self, authority_id: int, revision: int) -> bool:
         self.searches += 1
-        return any(owner == authority_id and at > revision for owner, at, _ in self.revocations)
-
-    def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
-        return [entry for owner, _, entry in self.revocations if owner == authority_id]
-
-    def add(self, row: CrlRow, audit: AuditRow) -> None:
-        if self.latest_number(row.authority_id) == row.number:
-            raise AlreadyExists("taken")
-        self.rows.append(row)
+        return super().has_revocation_after(authority_id, revision)
 
     # LeaseStore
 
@@ -114,6 +110,7 @@ class Node:
                 clock=database,
                 steady=lambda: database.steady,
                 holder=holder,
+                marker=MARKER,
             ),
             self._show,
         )
@@ -243,7 +240,7 @@ def test_a_holder_that_stops_hands_over_at_once(database: Database) -> None:
 
 def test_a_crl_made_elsewhere_is_shown_within_the_reload_interval(node: Node, database: Database) -> None:
     node.run(5)
-    newer = replace(database.rows[0], number=9, this_update=database.now())
+    newer = replace(database.rows[0], number=9, this_update=database.now(), marker=MARKER)
     database.rows.append(newer)
     node.run(2.5)
     assert node.shown["issuing"].crl == newer

@@ -13,6 +13,7 @@ from certuary.errors import NotAuthenticated
 from certuary.services import certificate_directory
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.ports import CertificateRow
+from tests.memory_records import MARKER
 from tests.unit.core.issuing import asked, planned, root, signing_key, subject
 from tests.unit.services.builders import NOW
 from tests.unit.services.enrolling import AUTHORITY, MemoryCertificates, issued_row
@@ -22,7 +23,7 @@ AUTHORITIES = (ROOT, AUTHORITY)
 
 
 def directory(*rows: CertificateRow) -> CertificateDirectory:
-    return CertificateDirectory(MemoryCertificates(*rows))
+    return CertificateDirectory(MemoryCertificates(*rows), MARKER)
 
 
 def reason(each: CertificateDirectory, certificate_der: bytes) -> str:
@@ -121,7 +122,7 @@ def test_a_revocation_during_the_look_up_is_not_overwritten() -> None:
             each.forget_revoked([(row.authority_id, row.serial)])
             return super().by_serial(authority_id, serial)
 
-    each = CertificateDirectory(RevokedMeanwhile(row))
+    each = CertificateDirectory(RevokedMeanwhile(row), MARKER)
     each.look_up(row.der, AUTHORITIES)
     assert each.remembered(row.der) is None
 
@@ -130,7 +131,7 @@ def test_only_so_many_are_remembered_the_oldest_go_first(monkeypatch: pytest.Mon
     monkeypatch.setattr(certificate_directory, "CAPACITY", 1)
     older, newer = issued_row(), issued_row("dev-2")
     newer = replace(newer, authority_id=AUTHORITY.id, serial=older.serial)
-    each = CertificateDirectory(_Exactly(older, newer))
+    each = CertificateDirectory(_Exactly(older, newer), MARKER)
     each.look_up(older.der, AUTHORITIES)
     each.look_up(newer.der, AUTHORITIES)
     assert each.remembered(older.der) is None
