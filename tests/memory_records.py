@@ -194,7 +194,7 @@ class MemoryCrls:
         self.rows.append(row)
         self.audit.append(audit)
 
-    def alter(self, serial: int, **changes: Any) -> None:
+    def alter(self, serial: int, /, **changes: Any) -> None:
         """As plain SQL would: the mark stays what it was."""
         rows = self.certificate_rows
         self.certificate_rows = [replace(row, **changes) if row.serial == serial else row for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -143,3 +144,26 @@ class _Exactly(MemoryCertificates):
 
     def by_serial(self, authority_id: int, serial: int) -> CertificateRow | None:
         return self.rows.pop(0) if authority_id == AUTHORITY.id else None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"application_id": 2}, {"mark": None}, {"profile_version_id": 5}, {"revoked_revision": 4}],
+    ids=repr,
+)
+def test_a_record_that_was_altered_lets_nobody_in(changes: dict[str, Any]) -> None:
+    row = replace(issued_row(), **changes)
+    assert reason(directory(row), row.der) == "the record of the client certificate was altered"
+
+
+def test_a_revocation_that_plain_sql_took_back_lets_nobody_in() -> None:
+    revoked = issued_row(revoked_at=NOW, revocation_reason="superseded", revoked_revision=3)
+    row = replace(revoked, revoked_at=None, revocation_reason=None, revoked_revision=None)
+    assert reason(directory(row), row.der) == "the record of the client certificate was altered"
+
+
+def test_a_forged_certificate_put_into_a_marked_record_is_not_ours() -> None:
+    """The mark leaves the DER out: the authority's signature is what speaks for it."""
+    forged = sign_plan(planned(asked(subject(("CN", "dev-1")))), signing_key("stranger"))
+    row = replace(issued_row(), der=forged.der)
+    assert reason(directory(row), forged.der) == "the client certificate is not one of ours"

@@ -11,7 +11,7 @@ import pytest
 
 from certuary.core import crl
 from certuary.core.mark import Marker
-from certuary.errors import AlreadyRevoked, InvalidValue, NotFound
+from certuary.errors import AlreadyRevoked, InvalidMark, InvalidValue, NotFound
 from certuary.services.ports import AuditRow, CertificateRow, RecordStore, RecordTransaction
 from certuary.services.revoke import REASONS, Revocation, parse_reason, revoke
 from tests.memory_records import MARKER
@@ -152,3 +152,17 @@ def test_a_revocation_with_another_reason_cannot_exist() -> None:
 def test_every_reason_has_a_code_on_the_crl() -> None:
     assert set(REASONS) <= set(crl.REASONS)
     assert len(REASONS) == 8
+
+
+def test_a_record_that_was_altered_is_not_given_a_fresh_mark() -> None:
+    store = OneCertificate(replace(_row(), application_id=2))
+    with pytest.raises(InvalidMark, match="seal verify"):
+        revoke(_revocation(), cast(RecordStore, store), FixedClock(), MARKER)
+    assert store.row.revoked_at is None
+    assert store.audit == []
+
+
+def test_a_revoked_record_holds_its_mark() -> None:
+    store = OneCertificate(_row())
+    revoke(_revocation(), cast(RecordStore, store), FixedClock(), MARKER)
+    MARKER.check_certificate(store.row)
