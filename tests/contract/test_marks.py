@@ -59,7 +59,7 @@ def read(row: CertificateRow) -> CertificateRow:
     return found
 
 
-def sql(statement: str, parameters: list[object] | None = None) -> None:
+def sql(statement: str, parameters: list[str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or [])
 
