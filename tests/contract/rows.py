@@ -8,9 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from certuary.core.audit_chain import Chain
-from certuary.services.ports import AuditRow, BatchItem, CertificateRow, EnrolmentRow, Record
+from certuary.services.ports import (
+    AuditRow,
+    BatchItem,
+    CertificateRow,
+    EnrolmentRow,
+    ProfileVersionRow,
+    Record,
+)
 from certuary.store.event_stream import EventStream
 from certuary.store.records import DjangoRecordStore
+from tests.memory_records import MARKER
 
 STREAM = "0123456789abcdef"
 STREAM_KEY = b"a key for tests of audit streams"
@@ -35,7 +43,12 @@ def certificate_row(**changes: Any) -> CertificateRow:
         replaces=None,
         issued_at=NOW,
     )
-    return replace(row, **changes)
+    return replace(row, **changes, marker=MARKER)
+
+
+def profile_version_row(profile_id: int, **changes: Any) -> ProfileVersionRow:
+    values: dict[str, Any] = {"number": 1, "toml": "one", "created_at": NOW, "created_by": "alice"}
+    return ProfileVersionRow(profile_id=profile_id, **(values | changes), marker=MARKER)
 
 
 def enrolment_row(**changes: Any) -> EnrolmentRow:

@@ -29,8 +29,9 @@ from tests.contract.rows import (
     certificate_row,
     new_chain,
     new_store,
+    profile_version_row,
 )
-from tests.memory_records import FixedClock
+from tests.memory_records import MARKER, FixedClock
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -202,8 +203,12 @@ def test_a_profile_shows_its_current_version_and_keeps_the_others(store: DjangoR
     with store.transaction() as transaction:
         profile = transaction.create("profile", {"name": "tls-device"})
         assert isinstance(profile.id, int)
-        first = transaction.add_profile_version(profile.id, number=1, toml="one", at=NOW, by="alice")
-        second = transaction.add_profile_version(profile.id, number=2, toml="two", at=NOW, by="bob")
+        first = transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="one", created_by="alice")
+        )
+        second = transaction.add_profile_version(
+            profile_version_row(profile.id, number=2, toml="two", created_by="bob")
+        )
     found = store.find("profile", name="tls-device")
     assert found is not None
     assert (found.values["toml"], found.values["version_id"], found.values["current_version"]) == (
@@ -218,9 +223,13 @@ def test_a_profile_version_number_is_taken_once(store: DjangoRecordStore) -> Non
     with store.transaction() as transaction:
         profile = transaction.create("profile", {"name": "tls-device"})
         assert isinstance(profile.id, int)
-        transaction.add_profile_version(profile.id, number=1, toml="one", at=NOW, by="alice")
+        transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="one", created_by="alice")
+        )
     with pytest.raises(AlreadyExists), store.transaction() as transaction:
-        transaction.add_profile_version(profile.id, number=1, toml="two", at=NOW, by="alice")
+        transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="two", created_by="alice")
+        )
 
 
 def test_revoking_marks_the_certificate_and_takes_a_revision(store: DjangoRecordStore) -> None:
@@ -229,7 +238,7 @@ def test_revoking_marks_the_certificate_and_takes_a_revision(store: DjangoRecord
         transaction.add_certificate(row)
     before = current_revision()
     with store.transaction() as transaction:
-        revoked = transaction.revoke_certificate(2, row.serial, at=NOW, reason="keyCompromise")
+        revoked = transaction.revoke_certificate(2, row.serial, at=NOW, reason="keyCompromise", marker=MARKER)
     assert (revoked.revoked_at, revoked.revocation_reason) == (NOW, "keyCompromise")
     assert DjangoCertificateReader().by_serial(2, row.serial) == revoked
     assert DjangoConfigFeed().read(before).revoked == ((2, row.serial),)
@@ -239,9 +248,11 @@ def test_revoking_twice_is_refused_and_writes_nothing(store: DjangoRecordStore) 
     row = certificate_row()
     with store.transaction() as transaction:
         transaction.add_certificate(row)
-        transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded")
+        transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded", marker=MARKER)
     with pytest.raises(AlreadyRevoked), store.transaction() as transaction:
-        transaction.revoke_certificate(2, row.serial, at=NOW + timedelta(hours=1), reason="keyCompromise")
+        transaction.revoke_certificate(
+            2, row.serial, at=NOW + timedelta(hours=1), reason="keyCompromise", marker=MARKER
+        )
     found = DjangoCertificateReader().by_serial(2, row.serial)
     assert found is not None
     assert (found.revoked_at, found.revocation_reason) == (NOW, "superseded")
@@ -252,7 +263,7 @@ def test_a_serial_of_another_authority_cannot_be_revoked(store: DjangoRecordStor
     with store.transaction() as transaction:
         transaction.add_certificate(row)
     with pytest.raises(NotFound), store.transaction() as transaction:
-        transaction.revoke_certificate(3, row.serial, at=NOW, reason="superseded")
+        transaction.revoke_certificate(3, row.serial, at=NOW, reason="superseded", marker=MARKER)
 
 
 def sql(statement: str) -> None:

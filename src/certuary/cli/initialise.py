@@ -22,7 +22,7 @@ from certuary.est.request import make_request_id
 from certuary.keystore.file import FileKeyStore, create_key_store
 from certuary.keystore.index import INDEX_NAME
 from certuary.server.config import Settings
-from certuary.server.wiring import Stores, open_store
+from certuary.server.wiring import Stores, load_marker, open_store
 from certuary.services.audit_stream import commands_chain
 from certuary.services.change_record import ChangeDeps
 from certuary.services.first_start import (
@@ -136,7 +136,12 @@ def _initialise(
     tell("making the tables")
     stores = _make_tables(settings, keys, tell)
     add_settings(settings.home, lines)  # not sooner: a database URL that does not work is not kept
-    changes = ChangeDeps(records=stores.records, clock=system_clock(), request_id=make_request_id(os.urandom))
+    changes = ChangeDeps(
+        records=stores.records,
+        clock=system_clock(),
+        marker=lambda: load_marker(keys, stores.records.instance()),
+        request_id=make_request_id(os.urandom),
+    )
     initialise(
         new,
         InitialiseDeps(

@@ -112,7 +112,12 @@ def open_keys(settings: Settings) -> OpenedKeys:
         passwords=Passwords(load_pepper(keys.store(("secret",)))),
         operator=open_operator_keys(keys.store((OPERATOR_ROLE,)), read_trust(settings.keys_dir)),
         high_water=open_high_water(settings),
-        deps=ChangeDeps(records=stores.records, clock=system_clock(), request_id=make_request_id(os.urandom)),
+        deps=ChangeDeps(
+            records=stores.records,
+            clock=system_clock(),
+            marker=lambda: home_marker(settings, keys),
+            request_id=make_request_id(os.urandom),
+        ),
     )
 
 

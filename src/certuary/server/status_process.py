@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
@@ -42,6 +43,7 @@ from certuary.server.stream_job import StreamJob
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_high_water,
     open_key_store,
     open_store,
@@ -107,7 +109,8 @@ class StatusProcess:
         except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
             _log.error("the database cannot be reached", problem=str(problem))
         trust = Trust.from_text(orders.trust)
-        self._jobs = job_thread(settings, stores, keys, trust, self._clock, self._state, own)
+        marker = load_marker(keys, trust.instance)
+        self._jobs = job_thread(settings, stores, keys, trust, marker, self._clock, self._state, own)
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -210,6 +213,7 @@ def job_thread(
     stores: Stores,
     keys: KeyStore,
     trust: Trust,
+    marker: Marker,
     clock: GuardedClock,
     state: NodeState,
     own: OwnStream,
@@ -239,6 +243,7 @@ def job_thread(
             clock=safe_clock,
             steady=time.monotonic,
             holder=holder,
+            marker=marker,
         ),
         state.publish,
     )
@@ -256,6 +261,7 @@ def job_thread(
                     path=listener_path(settings.home),
                     hostnames=settings.hostnames,
                     status_url=settings.public_status_url,
+                    marker=marker,
                 )
             )
         )

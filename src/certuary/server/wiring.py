@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from certuary.core.audit_chain import Chain
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.file import FileKeyStore, UnlockedKeys
 from certuary.server.config import Settings
@@ -27,7 +28,7 @@ from certuary.services.ports import (
     RecordStore,
 )
 from certuary.services.record_gate import RecordGate
-from certuary.services.trust import Trust
+from certuary.services.trust import MARK_NAME, MARK_ROLE, Trust, read_trust
 from certuary.services.trusted_feed import TrustedFeed
 from certuary.services.watch_seals import RowWatch
 
@@ -132,6 +133,16 @@ def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore, trust:
 
 def open_high_water(settings: Settings) -> HighWater:
     return HighWater(high_water_path(settings.home))
+
+
+def home_marker(settings: Settings, keys: UnlockedKeys) -> Marker:
+    """For a command: the marks of the installation that the home belongs to."""
+    return load_marker(keys.store((MARK_ROLE,)), read_trust(settings.keys_dir).instance)
+
+
+def load_marker(keys: KeyStore, instance: str) -> Marker:
+    """What makes and checks the marks of that installation; the keys hold the role "mark"."""
+    return Marker(keys.load_secret(MARK_NAME, role=MARK_ROLE), instance)
 
 
 def signer_loader(keys: KeyStore) -> Callable[[str], SigningKey | None]:

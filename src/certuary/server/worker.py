@@ -35,6 +35,7 @@ from certuary.server.stream_job import process_event
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_key_store,
     open_store,
     preload_store,
@@ -154,7 +155,8 @@ class Worker:
         if self._database_ok:
             self._open_stream()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
-        self._directory = CertificateDirectory(self._stores.reader)
+        self._marker = load_marker(self._keys, Trust.from_text(self._orders.trust).instance)
+        self._directory = CertificateDirectory(self._stores.reader, self._marker)
         self._clock = GuardedClock(
             wall=utc_now,
             steady=steady_seconds,
@@ -212,6 +214,7 @@ class Worker:
                 reader=self._stores.reader,
                 blocklist=lambda: self._blocklist,
                 keys_in_flight=KeysInFlight(),
+                marker=self._marker,
             ),
             blocking=self._blocking,
             random_octets=RandomOctets(),

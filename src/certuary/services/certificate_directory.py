@@ -2,7 +2,8 @@
 
 A resumed TLS session or an open connection may carry a certificate that has expired or been revoked since, so the
 certificate is looked at on every request: the whole of it must be what we issued, its dates must hold now, and it
-must not be revoked. What cannot change is kept in memory; revocations drop their entry within the reload interval.
+must not be revoked. Its record must hold its mark, so that plain SQL hands no certificate to another application and
+takes no revocation back. What cannot change is kept in memory; revocations drop their entry within the reload interval.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from datetime import datetime
 
 from cryptography import x509
 
+from certuary.core.certificate import is_issued_by
+from certuary.core.mark import Marker
 from certuary.core.names import certificate_alternative_names
-from certuary.errors import NotAuthenticated
-from certuary.services.ports import CertificateReader
+from certuary.errors import InvalidMark, NotAuthenticated
+from certuary.services.ports import CertificateReader, CertificateRow
 from certuary.services.snapshot import Authority
 
 CAPACITY = 4096
@@ -40,8 +43,9 @@ class CertificateIdentity:
 
 
 class CertificateDirectory:
-    def __init__(self, reader: CertificateReader) -> None:
+    def __init__(self, reader: CertificateReader, marker: Marker) -> None:
         self._reader = reader
+        self._marker = marker
         self._known: OrderedDict[bytes, CertificateIdentity] = OrderedDict()
         self._digests: dict[tuple[int, int], bytes] = {}
         self._generation = 0
@@ -95,6 +99,7 @@ class CertificateDirectory:
                     break
         else:
             raise NotAuthenticated("the client certificate is not one of ours")
+        self._check(row, certificate, authority)
         if row.revoked_at is not None:
             raise NotAuthenticated("the client certificate is revoked")
         if row.application_id is None:
@@ -109,6 +114,15 @@ class CertificateDirectory:
             alternative_names=certificate_alternative_names(certificate),
             is_ra=_is_ra(certificate),
         )
+
+    def _check(self, row: CertificateRow, certificate: x509.Certificate, authority: Authority) -> None:
+        try:
+            self._marker.check_certificate(row)
+        except InvalidMark:
+            raise NotAuthenticated("the record of the client certificate was altered") from None
+        # The mark leaves the DER out: another one, with the same issuer and serial, could stand in its place.
+        if not is_issued_by(certificate, authority.certificate):
+            raise NotAuthenticated("the client certificate is not one of ours")
 
 
 def _is_ra(certificate: x509.Certificate) -> bool:

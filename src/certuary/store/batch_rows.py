@@ -18,6 +18,7 @@ Value = str | int | bytes | None
 CERTIFICATE_COLUMNS: Final = (
     "authority_id", "serial", "profile_version_id", "application_id", "subject", "subject_key",
     "alternative_names", "key_hash", "not_before", "not_after", "der", "source", "replaces", "issued_at",
+    "mark",
 )  # fmt: skip
 ENROLMENT_COLUMNS: Final = (
     "request_id", "at", "operation", "outcome", "reason", "application_id", "profile_version_id", "label",
@@ -71,6 +72,7 @@ def _certificate(row: CertificateRow) -> tuple[Value, ...]:
         row.source,
         row.replaces,
         time_to_text(row.issued_at),
+        row.mark,
     )
 
 

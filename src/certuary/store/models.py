@@ -281,10 +281,11 @@ class Certificate(models.Model):
             ),
             models.Index(fields=["key_hash"], name="certificates_key"),
             models.Index(fields=["not_after", "id"], name="certificates_expiry"),
+            # Also what says revoked without a revision: plain SQL may have forged it.
             models.Index(
-                fields=["revoked_revision"],
-                condition=models.Q(revoked_revision__isnull=False),
-                name="certificates_revoked",
+                fields=["revoked_revision", "revoked_at"],
+                condition=models.Q(revoked_revision__isnull=False) | models.Q(revoked_at__isnull=False),
+                name="certificates_revocations",
             ),
         ]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Model, UniqueConstraint
 
+from certuary.core.mark import Marker
 from certuary.core.values import serial_to_text
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import (
@@ -21,6 +23,7 @@ from certuary.services.ports import (
     CertificateRow,
     ManifestPartRow,
     ManifestRow,
+    ProfileVersionRow,
     Record,
     RecordKind,
     RecordTransaction,
@@ -37,6 +40,8 @@ from certuary.store.models import (
     Property,
     RecordProblem,
 )
+
+_REVOCATION = ("revoked_at", "revocation_reason", "revoked_revision", "mark")
 
 
 class DjangoRecordStore:
@@ -159,26 +164,37 @@ class DjangoRecordTransaction:
     def remove_problem(self, subject: Subject) -> None:
         RecordProblem.objects.filter(kind=subject.kind, record=subject.name).delete()
 
-    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
-        """The version becomes the profile's current one."""
+    def add_profile_version(self, row: ProfileVersionRow) -> int:
         version = ProfileVersion.objects.create(
-            profile_id=profile_id, number=number, toml=toml, created_at=at, created_by=by
+            profile_id=row.profile_id,
+            number=row.number,
+            toml=row.toml,
+            created_at=row.created_at,
+            created_by=row.created_by,
+            mark=row.mark,
         )
-        self.update("profile", profile_id, {"current_version": number})
+        self.update("profile", row.profile_id, {"current_version": row.number})
         return version.pk
 
     def revoke_certificate(
-        self, authority_id: int, serial: int, *, at: datetime, reason: str
+        self, authority_id: int, serial: int, *, at: datetime, reason: str, marker: Marker
     ) -> CertificateRow:
         rows = Certificate.objects.select_for_update()
         row = rows.filter(authority_id=authority_id, serial=serial_to_text(serial)).first()
         if row is None:
             raise NotFound(f"there is no certificate with serial number {serial_to_text(serial)}")
+        before = certificate_rows.from_model(row)
+        # First: what was altered may say that it is revoked.
+        marker.check_certificate(before)
         if row.revoked_at is not None:
             raise AlreadyRevoked(f"certificate {serial_to_text(serial)} was revoked at {row.revoked_at}")
-        row.revoked_at, row.revocation_reason, row.revoked_revision = at, reason, self._revision()
-        row.save(update_fields=["revoked_at", "revocation_reason", "revoked_revision"])
-        return certificate_rows.from_model(row)
+        revoked = replace(
+            before, revoked_at=at, revocation_reason=reason, revoked_revision=self._revision(), marker=marker
+        )
+        for column in _REVOCATION:
+            setattr(row, column, getattr(revoked, column))
+        row.save(update_fields=_REVOCATION)
+        return revoked
 
     def add_certificate(self, row: CertificateRow) -> None:
         Certificate.objects.create(**certificate_rows.to_columns(row))
