@@ -12,7 +12,7 @@ from certuary.errors import ConfigError, NotAuthenticated
 from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
-from certuary.server.wiring import open_high_water, open_store, unlock_keys
+from certuary.server.wiring import home_marker, open_high_water, open_store, unlock_keys
 from certuary.services.accept_rollback import LoneGate
 from certuary.services.audit_stream import commands_chain
 from certuary.services.authenticate_user import authenticate_user

@@ -14,7 +14,7 @@ import structlog
 
 from certuary.core.certificate import SigningKey
 from certuary.core.mark import Marker
-from certuary.errors import CertuaryError, DatabaseDown
+from certuary.errors import CertuaryError, DatabaseDown, InvalidSeal
 from certuary.server.altered_rows import AlteredRows
 from certuary.server.lease import Lease
 from certuary.services.believed_crl import is_still_altered, newest_believed_crl
@@ -124,9 +124,12 @@ class CrlJob:
         self._lease.release()
 
     def _load(self) -> None:
-        records = self._deps.records.all("authority")
-        changed = len(records) != len(self._watched)
-        watched: dict[int, _Watched] = {}
+        try:
+            records = self._deps.records.all("authority")
+        except InvalidSeal:
+            return  # what is published stays; the seal job says what is wrong with the manifest
+        # Authorities are never removed: one that is not among the believed was altered, and its list stays, too.
+        watched, changed = dict(self._watched), False
         for record in records:
             assert isinstance(record.id, int)
             known = self._watched.get(record.id)

@@ -51,6 +51,7 @@ from certuary.server.wiring import (
     signer_loader,
 )
 from certuary.services.audit_stream import OwnStream
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.checkpoint_file import CheckpointFile, checkpoints_path
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
@@ -220,6 +221,8 @@ def job_thread(
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
+    # Authorities that somebody altered sign nothing.
+    believed = BelievedRecords(stores.records, RecordGate(trust, open_high_water(settings), stores.records))
     holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
     stream_job = StreamJob(own, stores.streams, stores.records, clock.now)
     property_job = PropertyJob(stores.property_changes, safe_clock)
@@ -236,7 +239,7 @@ def job_thread(
     )
     crl_job = CrlJob(
         CrlJobDeps(
-            records=stores.records,
+            records=believed,
             crls=stores.crls,
             leases=stores.leases,
             signer_of=signer_of,
@@ -253,7 +256,7 @@ def job_thread(
         jobs.append(
             ListenerJob(
                 ListenerJobDeps(
-                    records=stores.records,
+                    records=believed,
                     keys=keys,
                     signer_of=signer_of,
                     clock=safe_clock,
