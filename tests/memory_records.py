@@ -273,3 +273,8 @@ def _matches(record: Record, match: Mapping[str, object]) -> bool:
     return all(
         (record.id if key == "id" else record.values.get(key)) == value for key, value in match.items()
     )
+
+
+def nothing_listed(authority_id: int, serial: int) -> bool:
+    """As `services.listed_revocations` answers where nothing was revoked."""
+    return False

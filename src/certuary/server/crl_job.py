@@ -190,7 +190,6 @@ class CrlJob:
             if signer is None:
                 watched.problem = _why_unsigned(watched)
                 watched.rests_until = now + _RETRY_SECONDS
-                self._review_when_due(watched, now)
                 return
             self._publish(watched, signer)
             watched.problem = None

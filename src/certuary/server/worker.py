@@ -48,6 +48,7 @@ from certuary.services.credential_cache import CredentialCache
 from certuary.services.enrol import EnrolDeps
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.keys_in_flight import KeysInFlight
+from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.password_checker import PasswordChecker
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.passwords import PEPPER_NAME, Passwords
@@ -156,7 +157,8 @@ class Worker:
             self._open_stream()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
         self._marker = load_marker(self._keys, Trust.from_text(self._orders.trust).instance)
-        self._directory = CertificateDirectory(self._stores.reader, self._marker)
+        self._is_listed = ListedRevocations(self._stores.crls, self._marker)
+        self._directory = CertificateDirectory(self._stores.reader, self._marker, self._is_listed)
         self._clock = GuardedClock(
             wall=utc_now,
             steady=steady_seconds,
@@ -215,6 +217,7 @@ class Worker:
                 blocklist=lambda: self._blocklist,
                 keys_in_flight=KeysInFlight(),
                 marker=self._marker,
+                is_listed=self._is_listed,
             ),
             blocking=self._blocking,
             random_octets=RandomOctets(),

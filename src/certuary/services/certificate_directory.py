@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,9 @@ from certuary.services.ports import CertificateReader, CertificateRow
 from certuary.services.snapshot import Authority
 
 CAPACITY = 4096
+IsListed = Callable[[int, int], bool]
+"""Whether a CRL lists the certificate: authority's id, serial."""
+
 _CMC_RA = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
 
@@ -43,9 +46,10 @@ class CertificateIdentity:
 
 
 class CertificateDirectory:
-    def __init__(self, reader: CertificateReader, marker: Marker) -> None:
+    def __init__(self, reader: CertificateReader, marker: Marker, is_listed: IsListed) -> None:
         self._reader = reader
         self._marker = marker
+        self._is_listed = is_listed
         self._known: OrderedDict[bytes, CertificateIdentity] = OrderedDict()
         self._digests: dict[tuple[int, int], bytes] = {}
         self._generation = 0
@@ -100,7 +104,7 @@ class CertificateDirectory:
         else:
             raise NotAuthenticated("the client certificate is not one of ours")
         self._check(row, certificate, authority)
-        if row.revoked_at is not None:
+        if row.revoked_at is not None or self._is_listed(authority.id, serial):
             raise NotAuthenticated("the client certificate is revoked")
         if row.application_id is None:
             raise NotAuthenticated("the client certificate belongs to no application")

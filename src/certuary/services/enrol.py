@@ -43,6 +43,7 @@ from certuary.errors import (
 )
 from certuary.services.authenticate import Caller
 from certuary.services.authorise import check_grant, check_names
+from certuary.services.certificate_directory import IsListed
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import AuditRow, BatchItem, CertificateReader, CertificateRow, EnrolmentRow
 from certuary.services.snapshot import ActiveProfile, Snapshot
@@ -73,6 +74,7 @@ class EnrolDeps:
     blocklist: Callable[[], Blocklist]
     keys_in_flight: KeysInFlight
     marker: Marker
+    is_listed: IsListed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,7 @@ def _find_renewed(csr: Csr, caller: Caller, now: datetime, deps: EnrolDeps) -> s
             "the application holds no valid certificate with exactly this subject and these alternative names;"
             " use simpleenroll for a new one"
         )
-    if not _is_believed(found, deps):
+    if not _is_believed(found, deps) or deps.is_listed(found.authority_id, found.serial):
         raise NothingToRenew(
             f"the record of certificate {serial_to_text(found.serial)}, which this would renew, was altered;"
             " ask the administrator"

@@ -26,7 +26,7 @@ from certuary.services.enrol import EnrolDeps, EnrolRequest
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import CertificateRow
 from certuary.services.snapshot import ActiveProfile, Authority, Label
-from tests.memory_records import MARKER
+from tests.memory_records import MARKER, nothing_listed
 from tests.unit.core.issuing import (
     MINIMAL,
     SERIAL,
@@ -152,5 +152,6 @@ def deps(*rows: CertificateRow, blocklist: Blocklist = EMPTY) -> EnrolDeps:
         reader=MemoryCertificates(*rows),
         blocklist=lambda: blocklist,
         keys_in_flight=KeysInFlight(),
+        is_listed=nothing_listed,
         marker=MARKER,
     )
