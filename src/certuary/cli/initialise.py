@@ -21,6 +21,7 @@ from certuary.errors import AlreadyExists
 from certuary.est.request import make_request_id
 from certuary.keystore.file import FileKeyStore, create_key_store
 from certuary.keystore.index import INDEX_NAME
+from certuary.portal.settings import table_settings
 from certuary.server.config import Settings
 from certuary.server.wiring import Stores, load_marker, open_store
 from certuary.services.audit_stream import commands_chain
@@ -151,7 +152,9 @@ def _initialise(
 
 
 def _make_tables(settings: Settings, keys: KeyStore, tell: Callable[[str], None]) -> Stores:
-    stores = open_store(settings, chain=lambda: commands_chain(keys), must_be_current=False)
+    stores = open_store(
+        settings, chain=lambda: commands_chain(keys), must_be_current=False, django=table_settings()
+    )
     # The store's modules want a configured database before they are imported.
     from certuary.store.setup import migrate
 

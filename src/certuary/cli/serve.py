@@ -69,5 +69,6 @@ def _announce(settings: Settings, ready: Ready) -> None:
     host = settings.hostnames[0] if settings.hostnames else "localhost"
     with contextlib.suppress(OSError):  # a server whose terminal is gone, or whose disk is full, serves on
         note(f"EST on https://{host}:{ready.est_port}/.well-known/est, status on port {ready.status_port}")
+        note(f"portal on https://{host}:{ready.portal_port}/")
         if first_start_path(settings.home).exists():
             note(f"how to enrol a first certificate: {first_start_path(settings.home)}")

@@ -12,7 +12,7 @@ from certuary.keystore import envelope
 
 KEY_ROLES = ("root", "issuing", "tls", "operator", "checkpoint")
 SECRET_ROLE = "secret"  # noqa: S105 (a role's name)
-SECRET_ROLES = (SECRET_ROLE, "mark", "audit")
+SECRET_ROLES = (SECRET_ROLE, "mark", "audit", "portal")
 ROLES = (*KEY_ROLES, *SECRET_ROLES)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

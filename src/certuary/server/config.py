@@ -29,6 +29,7 @@ class Settings:
     bind: str = "127.0.0.1"
     est_port: int = 8443
     portal_port: int = 8444
+    environment: str = ""
     status_port: int = 8080
     status_url: str = ""
     workers: int = 1

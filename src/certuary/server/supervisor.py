@@ -25,12 +25,13 @@ from certuary.server.board import Board
 from certuary.server.child import ChildOrders, hang_up_held, write_orders
 from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
-from certuary.server.wiring import EST_WORKER_ROLES, STATUS_ROLES, unlock_keys
+from certuary.server.wiring import EST_WORKER_ROLES, PORTAL_ROLES, STATUS_ROLES, unlock_keys
 from certuary.services.node import node_name
 from certuary.services.trust import AUDIT_NAME, AUDIT_ROLE, check_trust, read_trust
 
 EST_WORKER = "certuary.server.worker"
 STATUS_PROCESS = "certuary.server.status_process"
+PORTAL_PROCESS = "certuary.server.portal_process"
 BACKLOG = 2048
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each restart of a process that keeps dying before it serves. One that has served is started again at
@@ -47,6 +48,7 @@ class Ready:
 
     est_port: int
     status_port: int
+    portal_port: int
 
 
 def serve(
@@ -82,11 +84,13 @@ class Supervisor:
         settings = self._settings
         est = _bind(settings.bind, settings.est_port, "est_port")
         status = _bind(settings.bind, settings.status_port, "status_port")
+        portal = _bind(settings.bind, settings.portal_port, "portal_port")
         self._board = Board.create()
         self._children = [_Child(EST_WORKER, EST_WORKER_ROLES, est, slot) for slot in range(settings.workers)]
         self._children.append(
             _Child("certuary.server.status_process", STATUS_ROLES, status, settings.workers)
         )
+        self._children.append(_Child(PORTAL_PROCESS, PORTAL_ROLES, portal, settings.workers + 1))
         self._listen_for_signals()
         # Deriving the key takes as long as the children take to import: both at once make the start quicker.
         for child in self._children:
@@ -98,7 +102,11 @@ class Supervisor:
         except BaseException:
             self._kill_all()
             raise
-        ready = Ready(est_port=est.getsockname()[1], status_port=status.getsockname()[1])
+        ready = Ready(
+            est_port=est.getsockname()[1],
+            status_port=status.getsockname()[1],
+            portal_port=portal.getsockname()[1],
+        )
         self._watch(lambda: notice(ready))
         self._stop()
 

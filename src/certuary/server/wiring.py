@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certuary.core.audit_chain import Chain
 from certuary.core.certificate import SigningKey
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 EST_WORKER_ROLES = ("issuing", "tls", "secret", "mark")
 STATUS_ROLES = ("issuing", "tls", "mark", "checkpoint")
 """The status process signs CRLs, which relying parties verify with the issuer's own key."""
+PORTAL_ROLES = ("operator", "secret", "mark", "portal", "tls")
+"""The portal signs as users do on the command line; it holds no issuing key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +59,20 @@ class Stores:
 
 
 def open_store(
-    settings: Settings, *, chain: Callable[[], Chain] | None = None, must_be_current: bool = True
+    settings: Settings,
+    *,
+    chain: Callable[[], Chain] | None = None,
+    must_be_current: bool = True,
+    django: Mapping[str, Any] | None = None,
 ) -> Stores:
     """Point this process at the configured database; `ConfigError` when its tables are not those of this release.
 
-    Records, CRLs and property changes write their audit events to `chain`, from one thread at a time; without it they
-    write none, and so change nothing that needs one.
+    Records, CRLs and property changes write their audit events to `chain`; without it they
+    write none, and so change nothing that needs one. `django` are more settings, for who makes tables or serves pages.
     """
     from certuary.store import setup
 
-    setup.configure(settings.database)
+    setup.configure(settings.database, django)
     if must_be_current:
         check_schema()
 

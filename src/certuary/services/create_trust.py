@@ -27,6 +27,8 @@ from certuary.services.trust import (
     MARK_ROLE,
     OPERATOR_NAME,
     OPERATOR_ROLE,
+    PORTAL_NAME,
+    PORTAL_ROLE,
     Trust,
     check_trust,
     public_half,
@@ -46,7 +48,7 @@ def create_trust(keys: KeyStore, keys_dir: Path, *, instance: str, now: datetime
         if trust.instance != instance:
             raise Conflict("the keys of this home belong to another database")
         return trust
-    for name, role in ((MARK_NAME, MARK_ROLE), (AUDIT_NAME, AUDIT_ROLE)):
+    for name, role in ((MARK_NAME, MARK_ROLE), (AUDIT_NAME, AUDIT_ROLE), (PORTAL_NAME, PORTAL_ROLE)):
         if (name, role) not in keys.names():
             keys.put_secret(name, secrets.token_bytes(_SECRET_OCTETS), role=role)
     operator = _key(keys, OPERATOR_NAME, OPERATOR_ROLE)

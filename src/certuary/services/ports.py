@@ -24,7 +24,8 @@ class Clock(Protocol):
 class KeyStore(Protocol):
     """Where private keys and secrets live. Every failure is a `KeyStoreDown` or a `ConfigError`.
 
-    A key has a role ("root", "issuing", "tls", "operator", "checkpoint"), a secret too ("secret", "mark", "audit"); a
+    A key has a role ("root", "issuing", "tls", "operator", "checkpoint"), a secret too ("secret", "mark", "audit",
+    "portal"); a
     process opens the roles it was given and no other.
     """
 

@@ -32,6 +32,9 @@ MARK_NAME: Final = "mark"
 AUDIT_ROLE: Final = "audit"
 AUDIT_NAME: Final = "audit"
 """The secret that the key of every audit stream is derived from."""
+PORTAL_ROLE: Final = "portal"
+PORTAL_NAME: Final = "portal"
+"""The secret that signs the portal's sessions and forms."""
 
 _VERSION: Final = 1
 

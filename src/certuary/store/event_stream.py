@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 
 from django.db import transaction
 
@@ -51,7 +52,7 @@ def read_heads(streams: Iterable[str]) -> Mapping[str, Head]:
 
 
 class EventStream:
-    """The stream that one store writes its events to, from one thread at a time.
+    """The stream that one store writes its events to; transactions of several threads follow one another.
 
     `chain` is asked for at the first event: `certuary init` makes the key of the chain after it opened the store.
     """
@@ -60,19 +61,21 @@ class EventStream:
         self._new_chain = chain
         self._chain: Chain | None = None
         self._is_sure = True
+        self._lock = RLock()  # the next transaction begins where the last one ended
 
     @contextmanager
     def transaction(self) -> Iterator[EventWriter]:
         """A transaction of the database. Its events have their numbers for good only when it is committed."""
         writer = EventWriter(self._ahead)
         try:
-            with database_errors(), transaction.atomic():
-                yield writer
+            with self._lock, database_errors():
+                with transaction.atomic():
+                    yield writer
+                if self._chain is not None and writer.chain is not None:
+                    self._chain.head = writer.chain.head
         except BaseException:
             self._is_sure = False  # the commit may have happened, and only its answer be lost
             raise
-        if self._chain is not None and writer.chain is not None:
-            self._chain.head = writer.chain.head
 
     def _ahead(self) -> Chain:
         if self._chain is None:

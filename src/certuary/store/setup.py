@@ -7,7 +7,7 @@ databases is here and argued in `docs/database.md`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,16 @@ _SQLITE_PRAGMAS = (
 _MIGRATION_LOCK = 0x43455254
 
 
-def configure(database_url: str) -> None:
+def configure(database_url: str, more_settings: Mapping[str, Any] | None = None) -> None:
     """Use this database in this process: `sqlite:///PATH` or `postgresql://...`. Repeatable.
+
+    `more_settings` are Django's, for a process that also serves pages, or makes their tables.
 
     A process may be pointed at another database later; threads that still hold a connection keep the old one.
     """
     database = _parse(database_url)
     if not settings.configured:
-        settings.configure(DATABASES={"default": database}, **_fixed_settings())
+        settings.configure(DATABASES={"default": database}, **{**_fixed_settings(), **(more_settings or {})})
         django.setup()
     elif not database.items() <= connections.settings["default"].items():
         connections.close_all()

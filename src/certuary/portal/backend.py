@@ -1,0 +1,46 @@
+"""Sign in to the portal: the same check as a command's, seals included. EST credentials are no user's: they open nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import BaseBackend
+from django.http import HttpRequest
+
+from certuary.errors import CertuaryError, InvalidSeal, NotAuthenticated
+from certuary.portal.deps import change_deps_of, deps_of
+from certuary.portal.models import PortalUser
+from certuary.services.authenticate_user import authenticate_user
+
+
+class PortalBackend(BaseBackend):
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+    ) -> PortalUser | None:
+        """None for whatever is wrong: the audit event has the reason."""
+        if request is None or not username or not password:
+            return None
+        deps = deps_of(request)
+        try:
+            signer = authenticate_user(
+                username, password, deps.passwords, deps.gate(), change_deps_of(request)
+            )
+        except (NotAuthenticated, InvalidSeal):
+            return None
+        return PortalUser.objects.filter(name=signer.actor.name, removed_at__isnull=True).first()
+
+    def get_user(self, user_id: int) -> PortalUser | None:
+        """Of a session. Whether the record still holds is asked on every request (`portal.middleware`)."""
+        return PortalUser.objects.filter(pk=user_id, removed_at__isnull=True, enabled=True).first()
+
+
+def is_believed(request: HttpRequest, user: PortalUser) -> bool:
+    deps = deps_of(request)
+    try:
+        record = deps.records.find("user", id=user.pk)
+        if record is None:
+            return False
+        deps.gate().check(record)
+    except CertuaryError:
+        return False
+    return True

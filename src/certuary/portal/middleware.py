@@ -1,0 +1,64 @@
+"""What every request passes: it carries the dependencies, and is let through only where a rule says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve
+from django.utils.http import urlencode
+
+from certuary.portal import installed_deps
+from certuary.portal.access import PUBLIC, rule_of
+from certuary.portal.backend import is_believed
+from certuary.portal.models import PortalUser
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class DepsMiddleware:
+    """Also gives the request its identifier, which the answer, the log and the audit events carry."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        deps = installed_deps.current()
+        request.certuary = deps  # type: ignore[attr-defined]
+        request.request_id = deps.new_request_id()  # type: ignore[attr-defined]
+        response = self._get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class AccessMiddleware:
+    """Deny by default: a page without a rule is served to nobody."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            name = resolve(request.path_info).view_name
+        except Resolver404:
+            return self._get_response(request)
+        rule = rule_of(name)
+        if rule is PUBLIC:
+            return self._get_response(request)
+        if not request.user.is_authenticated:
+            return redirect(f"/sign-in/?{urlencode({'next': request.path})}")
+        user = request.user
+        assert isinstance(user, PortalUser)
+        if not is_believed(request, user):
+            logout(request)
+            return redirect("/sign-in/")
+        if rule is None or not rule(user.role):
+            return _forbidden(request)
+        return self._get_response(request)
+
+
+def _forbidden(request: HttpRequest) -> HttpResponse:
+    return HttpResponseForbidden(render(request, "portal/forbidden.html").content)

@@ -1,0 +1,217 @@
+"""The portal process: the listener where people work. Started by the supervisor.
+
+It holds the operator key, so that what a person signs with a password can be counter-signed, and no issuing key. EST
+credentials open nothing here, and nothing here opens EST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from certuary.errors import CertuaryError, DatabaseDown
+from certuary.est.request import make_request_id
+from certuary.portal.deps import PortalDeps
+from certuary.portal.settings import portal_settings
+from certuary.server.board import Board
+from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
+from certuary.server.config import Settings
+from certuary.server.logs import configure_logs
+from certuary.server.portal_http import PortalServer
+from certuary.server.stream_job import StreamJob
+from certuary.server.tls import build_context, read_operator_files
+from certuary.server.wiring import (
+    Stores,
+    check_schema,
+    load_marker,
+    open_high_water,
+    open_key_store,
+    open_store,
+)
+from certuary.services.audit_stream import OwnStream
+from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
+from certuary.services.initialise import load_pepper
+from certuary.services.listener_certificate import listener_path, load_listener
+from certuary.services.passwords import Passwords
+from certuary.services.ports import KeyStore
+from certuary.services.process_report import ProcessReport
+from certuary.services.signing_key import open_operator_keys
+from certuary.services.trust import PORTAL_NAME, PORTAL_ROLE, Trust
+
+ROLE = "portal"
+REPORT_SECONDS = 1.0
+_CERTIFICATE_SECONDS = 5.0
+
+_log = structlog.get_logger("certuary.portal")
+
+
+def main(pipe_fd: int) -> None:
+    orders = read_orders(pipe_fd)
+    settings = orders.settings()
+    configure_logs(settings.log_level, process=ROLE)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(PortalProcess(orders, settings).run(pipe_fd))
+
+
+class PortalProcess:
+    def __init__(self, orders: ChildOrders, settings: Settings) -> None:
+        self._settings = settings
+        self._slot = orders.slot
+        self._board = Board.open(orders.board_fd)
+        self._listening = socket.socket(fileno=orders.listen_fd)
+        self._started_at = time.time()
+        self._keys = open_key_store(settings, orders.role_keys)
+        own = OwnStream(node=orders.node, process=ROLE, stream=orders.stream, key=orders.stream_key)
+        secret = self._keys.load_secret(PORTAL_NAME, role=PORTAL_ROLE).hex()
+        self._stores = open_store(
+            settings,
+            chain=own.new_chain,
+            must_be_current=False,
+            django=portal_settings(secret_key=secret, hosts=allowed_hosts(settings)),
+        )
+        self._stream = StreamJob(own, self._stores.streams, self._stores.records, utc_now)
+        self._database_ok = True
+        try:
+            check_schema()
+        except DatabaseDown as problem:
+            _log.error("the database cannot be reached", problem=str(problem))
+            self._database_ok = False
+        self._certificate = _CertificateFile(settings, self._keys)
+        deps = portal_deps(settings, self._stores, self._keys, Trust.from_text(orders.trust))
+        # Django's pages can be imported only once it is configured.
+        from certuary.portal.application import build
+
+        self._server = PortalServer(build(deps), self._certificate.context())
+
+    async def run(self, pipe_fd: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._server.stop)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_signal_handler(signal.SIGHUP, self._renew_context)
+        take_hang_up()
+        when_supervisor_is_gone(pipe_fd, self._server.stop)
+        await self._in_thread(self._stream.tick)
+        background = [
+            asyncio.create_task(self._report_forever()),
+            asyncio.create_task(self._watch_certificate()),
+        ]
+        _log.info("portal is ready", pid=os.getpid())
+        await self._server.run_on(self._listening)
+        for task in background:
+            task.cancel()
+        await self._in_thread(self._stream.stop)
+        _log.info("portal has stopped")
+
+    async def _in_thread(self, act: Callable[[], None]) -> None:
+        """Whatever the database says, the portal goes on: its pages say what is wrong."""
+
+        def run() -> None:
+            try:
+                act()
+            except CertuaryError as problem:
+                _log.warning("the portal's stream cannot be written", problem=str(problem))
+                self._database_ok = False
+            finally:
+                self._stores.close_connection()
+
+        await asyncio.get_running_loop().run_in_executor(None, run)
+
+    async def _report_forever(self) -> None:
+        while True:
+            self._board.write(self._slot, self._report())
+            await asyncio.sleep(REPORT_SECONDS)
+
+    def _report(self) -> ProcessReport:
+        return ProcessReport(
+            role=ROLE,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            steady_at=time.monotonic(),
+            database_ok=self._database_ok,
+        )
+
+    async def _watch_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(_CERTIFICATE_SECONDS)
+            if self._certificate.has_changed():
+                self._renew_context()
+
+    def _renew_context(self) -> None:
+        try:
+            self._server.context = self._certificate.context()
+        except CertuaryError as problem:
+            _log.error("the portal's certificate cannot be read; the last one stays", problem=str(problem))
+
+
+class _CertificateFile:
+    """The EST listener's certificate serves the portal, too: our own file or the operator's."""
+
+    def __init__(self, settings: Settings, keys: KeyStore) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._mark = self._current_mark()
+
+    def has_changed(self) -> bool:
+        before, self._mark = self._mark, self._current_mark()
+        return before != self._mark
+
+    def context(self) -> ssl.SSLContext:
+        if self._settings.tls_certificate_file:
+            files = Path(self._settings.tls_certificate_file), Path(self._settings.tls_key_file)
+            identity = read_operator_files(*files)
+        else:
+            found = load_listener(listener_path(self._settings.home), self._keys)
+            assert found is not None, "init made it"
+            identity = found
+        context = build_context(identity, ())
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _current_mark(self) -> object:
+        if self._settings.tls_certificate_file:
+            return None  # the operator says by SIGHUP when both files are there
+        try:
+            status = listener_path(self._settings.home).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+
+def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust) -> PortalDeps:
+    host = settings.hostnames[0] if settings.hostnames else "localhost"
+    return PortalDeps(
+        records=stores.records,
+        clock=GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None),
+        trust=trust,
+        operator=open_operator_keys(keys, trust),
+        high_water=open_high_water(settings),
+        passwords=Passwords(load_pepper(keys)),
+        marker=load_marker(keys, trust.instance),
+        new_request_id=lambda: make_request_id(os.urandom),
+        est_url=f"https://{host}:{settings.est_port}/.well-known/est",
+        status_url=settings.public_status_url,
+        environment=settings.environment,
+    )
+
+
+def allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    return (*settings.hostnames, "localhost", "127.0.0.1", "[::1]")
+
+
+if __name__ == "__main__":
+    configure_logs("info", process=ROLE)
+    try:
+        main(int(sys.argv[1]))
+    except (CertuaryError, IndexError) as problem:
+        _log.error("the portal cannot start", problem=str(problem))
+        sys.exit(78)
