@@ -33,6 +33,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "csp-report": PUBLIC,
     "sign-out": EVERYBODY,
     "dashboard": EVERYBODY,
+    "confirm": EVERYBODY,
 }
 
 

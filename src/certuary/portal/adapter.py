@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from certuary.portal.deps import address_of
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -28,7 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Our pages say what they did themselves."""
 
 
-class MfaAdapter(DefaultMFAAdapter):
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
     def get_totp_label(self, user: Any) -> str:
         return str(user.name)
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from certuary.portal.deps import deps_of
+from certuary.portal.navigation import navigation
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    return {"environment": request.certuary.environment}  # type: ignore[attr-defined]
+    return {"environment": deps_of(request).environment, "navigation": navigation(request)}

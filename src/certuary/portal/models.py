@@ -37,6 +37,10 @@ class PortalUser(User):
     def is_active(self) -> bool:
         return self.enabled and self.removed_at is None
 
+    @property
+    def role_name(self) -> str:
+        return {"ca-administrator": "CA Administrator"}.get(self.role, self.role.capitalize())
+
     def get_username(self) -> str:
         return self.name
 

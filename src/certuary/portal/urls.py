@@ -5,12 +5,13 @@ from __future__ import annotations
 from allauth.account.views import LoginView, LogoutView
 from django.urls import include, path
 
-from certuary.portal.views import dashboard, reports
+from certuary.portal.views import confirm, dashboard, reports
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", LoginView.as_view(template_name="portal/sign_in.html"), name="sign-in"),
     path("sign-out/", LogoutView.as_view(template_name="portal/sign_out.html"), name="sign-out"),
+    path("confirm/<str:token>/", confirm.confirm, name="confirm"),
     path("csp-report", reports.csp_report, name="csp-report"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),

@@ -64,10 +64,10 @@ class PortalServer(uvicorn.Server):
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=5,
         )
+        self.context: ssl.SSLContext = context
         config.load()
         config.ssl = changeable(context, lambda: self.context)
         super().__init__(config)
-        self.context = context
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,188 @@
+"""Verify and Confirm, then Sign and Save: the one way by which the portal changes anything that is signed.
+
+    form --propose--> PendingChange --review--> page with a digest --sign--> services.change_record
+
+What was typed waits on the server for 15 minutes, for its maker alone; a typed password waits as its hash. The page
+carries the digest of what it showed, the present record included: when either changed in between, nothing is signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from certuary.errors import Conflict, NotFound
+from certuary.portal.deps import change_deps_of, deps_of
+from certuary.portal.models import PendingChange, PortalUser
+from certuary.services.authenticate_user import authenticate_user
+from certuary.services.believed_records import BelievedRecords
+from certuary.services.change_record import ChangeDeps
+from certuary.services.entitlement import Actor
+from certuary.services.ports import Record
+from certuary.services.seal_changes import Sealing
+
+PATIENCE: Final = timedelta(minutes=15)
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A value as it will be stored. `before` is what an edit replaces; `meaning` says it in words."""
+
+    label: str
+    value: str
+    meaning: str = ""
+    warning: str = ""
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewGroup:
+    title: str
+    lines: tuple[Line, ...]
+    edit_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What is shown before it is signed. `covers` is what the signature is about beside the lines: the present record's
+    version and seal, so that a record changed in between is refused."""
+
+    title: str
+    sentence: str
+    groups: tuple[ReviewGroup, ...]
+    button: str = "Sign and Save"
+    is_destructive: bool = False
+    back_url: str
+    covers: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        shown = [
+            [group.title, [[line.label, line.value, line.before] for line in group.lines]]
+            for group in self.groups
+        ]
+        text = json.dumps([self.title, shown, self.covers], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """Shown once, on the page that answers the signature, and kept nowhere."""
+
+    label: str
+    value: str
+    filename: str = ""
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """`url` is where to go on; with `secrets` or `lines` (to paste into a shell) a page shows them first."""
+
+    message: str
+    url: str
+    secrets: tuple[Secret, ...] = ()
+    shell: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class SignedChange(Protocol):
+    def review(self, content: Content, request: HttpRequest) -> Review:
+        """What `content` would do to what is there now. Any `CertuaryError` is shown."""
+        ...
+
+    def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
+        """By a service of `certuary.services`, which checks the actor's right and seals."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    token: str
+    kind: str
+    content: Content
+
+
+def propose(request: HttpRequest, kind: str, content: Mapping[str, Any]) -> str:
+    """Keep a change until it is signed; gives the URL of its Verify and Confirm page."""
+    token = secrets.token_urlsafe(32)
+    PendingChange.objects.filter(created_at__lt=timezone.now() - PATIENCE).delete()
+    PendingChange.objects.create(
+        token_hash=_token_hash(token),
+        user_id=_user(request).pk,
+        kind=kind,
+        content=json.dumps(content),
+        digest="",
+        created_at=timezone.now(),
+    )
+    return f"/confirm/{token}/"
+
+
+def find_pending(request: HttpRequest, token: str) -> Pending:
+    """`NotFound` when it was signed, is older than 15 minutes, or is somebody else's: alike from outside."""
+    row = PendingChange.objects.filter(
+        token_hash=_token_hash(token),
+        user_id=_user(request).pk,
+        created_at__gte=timezone.now() - PATIENCE,
+    ).first()
+    if row is None:
+        raise NotFound("this change was signed already, or waited longer than 15 minutes")
+    return Pending(token=token, kind=row.kind, content=json.loads(row.content))
+
+
+def content_of(request: HttpRequest, token: str | None, kind: str) -> Content | None:
+    """What was typed, for the form that Edit leads back to; None without a token, or when it is gone."""
+    if not token:
+        return None
+    try:
+        pending = find_pending(request, token)
+    except NotFound:
+        return None
+    return pending.content if pending.kind == kind else None
+
+
+def use_up(request: HttpRequest, token: str) -> None:
+    """Called before anything is signed: of two presses, one finds it gone. `NotFound` for the other."""
+    used, _ = PendingChange.objects.filter(token_hash=_token_hash(token), user_id=_user(request).pk).delete()
+    if not used:
+        raise NotFound("this change was signed already")
+
+
+def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple[Actor, ChangeDeps]:
+    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`."""
+    if username != _user(request).name:
+        raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
+    deps, gate = deps_of(request), deps_of(request).gate()
+    before = change_deps_of(request)
+    signer = authenticate_user(username, password, deps.passwords, gate, before)
+    sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
+    records = BelievedRecords(deps.records, gate)
+    return signer.actor, replace(before, sealing=sealing, records=records)
+
+
+def covering(*records: Record | None) -> tuple[str, ...]:
+    """For `Review.covers`: these records as they are now."""
+    return tuple(
+        f"{record.kind}:{record.id}:{record.version}:{hashlib.sha256(record.seal.encode()).hexdigest()}"
+        for record in records
+        if record is not None
+    )
+
+
+def _user(request: HttpRequest) -> PortalUser:
+    assert isinstance(request.user, PortalUser)
+    return request.user
+
+
+def _token_hash(token: str) -> str:
+    return salted_hmac("certuary.portal.pending", token, algorithm="sha256").hexdigest()

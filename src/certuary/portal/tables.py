@@ -1,0 +1,118 @@
+"""Lists: one line a record, keyset pages, filters that stand in the URL, and the same rows as CSV or JSON.
+
+A view fills a `Table` and hands it to `table_response`. Pages go by the last row's key and never by an offset.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+
+PAGE_SIZE: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    name: str
+    title: str
+    is_number: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """`html` is shown when given (made by `format_html` or a template tag); `text` is what is exported."""
+
+    text: str
+    html: SafeString | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    cells: Sequence[Cell]
+    is_broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A filter in force, and the URL without it."""
+
+    text: str
+    remove_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A select of the filter form: (value, text) pairs; the first is "any"."""
+
+    name: str
+    title: str
+    options: Sequence[tuple[str, str]]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    older_url: str = ""
+    newer_url: str = ""
+    chips: Sequence[Chip] = ()
+    choices: Sequence[Choice] = ()
+    search_label: str = ""
+    query: str = ""
+    empty_title: str = "Nothing here yet"
+    empty_text: str = ""
+    empty_action: tuple[str, str] | None = None
+    """(text, URL)"""
+
+
+def table_response(
+    request: HttpRequest, template: str, table: Table, context: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The page; or its rows as `?format=csv` or `?format=json`."""
+    form = request.GET.get("format")
+    if form == "csv":
+        return _csv(table)
+    if form == "json":
+        return HttpResponse(json.dumps(list(_objects(table)), indent=2), content_type="application/json")
+    return render(request, template, {"table": table, **(context or {})})
+
+
+def without(request: HttpRequest, *names: str, **changes: str) -> str:
+    """This page's URL with some parameters gone and others set: for chips and pages."""
+    query = request.GET.copy()
+    for name in names:
+        query.pop(name, None)
+    for name, value in changes.items():
+        query[name] = value
+    text = query.urlencode()
+    return f"{request.path}?{text}" if text else request.path
+
+
+def _csv(table: Table) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="certuary.csv"'
+    writer = csv.writer(response)
+    writer.writerow([column.name for column in table.columns])
+    for row in table.rows:
+        writer.writerow([_safe(cell.text) for cell in row.cells])
+    return response
+
+
+def _safe(text: str) -> str:
+    """A spreadsheet takes what begins so for a formula, and the text came from strangers."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def _objects(table: Table) -> Iterable[dict[str, str]]:
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, (cell.text for cell in row.cells), strict=True)) for row in table.rows)
