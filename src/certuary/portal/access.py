@@ -34,6 +34,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "sign-out": EVERYBODY,
     "dashboard": EVERYBODY,
     "confirm": EVERYBODY,
+    "groups": EVERYBODY,
+    "group-new": CA_ADMINISTRATORS,
 }
 
 

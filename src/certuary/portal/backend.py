@@ -14,7 +14,7 @@ from certuary.services.authenticate_user import authenticate_user
 
 
 class PortalBackend(BaseBackend):
-    def authenticate(  # type: ignore[override]  # a user of ours
+    def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
     ) -> PortalUser | None:
         """None for whatever is wrong: the audit event has the reason."""
@@ -29,7 +29,7 @@ class PortalBackend(BaseBackend):
             return None
         return PortalUser.objects.filter(name=signer.actor.name, removed_at__isnull=True).first()
 
-    def get_user(self, user_id: int) -> PortalUser | None:  # type: ignore[override]  # a user of ours
+    def get_user(self, user_id: int) -> PortalUser | None:
         """Of a session. Whether the record still holds is asked on every request (`portal.middleware`)."""
         return PortalUser.objects.filter(pk=user_id, removed_at__isnull=True, enabled=True).first()
 

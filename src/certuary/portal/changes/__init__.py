@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from certuary.portal.changes.groups import NewGroup
 from certuary.portal.signing import SignedChange
 
-CHANGES: Final[Mapping[str, SignedChange]] = {}
+CHANGES: Final[Mapping[str, SignedChange]] = {
+    "group-new": NewGroup(),
+}

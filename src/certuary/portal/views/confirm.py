@@ -17,7 +17,7 @@ from certuary.portal.signing import Pending, Review, find_pending, sign_in_to_si
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     try:
         pending = find_pending(request, token)
-        review = CHANGES[pending.kind].review(pending.content, request)
+        review = CHANGES[pending.kind].review({**pending.content, "token": token}, request)
     except CertuaryError as problem:
         return problem_page(request, problem)
     if request.method == "GET":
