@@ -36,9 +36,10 @@ django_process.configure()
 from django.test import Client  # noqa: E402
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
-
     from certuary.portal.deps import PortalDeps
+
+Page = Any
+"""What the client answers: a response with more to it, which Django's types give no public name."""
 
 ADMIN: Final = "admin"
 PASSWORD: Final = "a password for tests"
@@ -115,7 +116,7 @@ class Portal:
             add_user(actor, new, self.deps.passwords, deps)
         return name
 
-    def execute(self, sql: str, *parameters: object) -> None:
+    def execute(self, sql: str, *parameters: str | int | bytes | None) -> None:
         """As somebody who can write to the database does it."""
         from django.db import connection
 
@@ -149,7 +150,7 @@ def confirm_change(client: PortalClient, url: str, password: str = PASSWORD, **v
     return client.post_form(url, {**signed, **values})
 
 
-def field_of(page: HttpResponse, name: str) -> str:
+def field_of(page: Page, name: str) -> str:
     """The value of a form's input."""
     for tag in re.findall(r"<input\b[^>]*>", page.content.decode()):
         if f'name="{name}"' in tag:
@@ -158,7 +159,7 @@ def field_of(page: HttpResponse, name: str) -> str:
     raise AssertionError(f"no input {name!r} on the page:\n{text_of(page)}")
 
 
-def text_of(page: HttpResponse) -> str:
+def text_of(page: Page) -> str:
     """What a reader sees, roughly."""
     body = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>", " ", page.content.decode(errors="replace"))
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body))).strip()
