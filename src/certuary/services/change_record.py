@@ -130,9 +130,9 @@ class RecordChanges:
         state = {"id": before.id, **before.values}
         check_may_change(self._actor, record.kind, before=state, after={**state, **values})
         updated = self._transaction.update(record.kind, record.id, _columns(record.kind, values))
+        self._touch(updated)
         if record.kind == "profile" and "toml" in values:
             updated = self._add_profile_version(before, _next_version(before), values)
-        self._touch(updated)
         self._audit(f"{record.kind}.changed", before, before.values, updated.values)
         return updated
 
