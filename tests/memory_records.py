@@ -85,6 +85,8 @@ class MemoryRecords:
             raise
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
+        if match.keys() == {"id"}:
+            return self.rows.get((kind, cast(int | str, match["id"])))
         return next((record for record in self.all(kind) if _matches(record, match)), None)
 
     def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
