@@ -216,6 +216,7 @@ class MemoryFeed:
             revoked=(),
             manifest=records.head,
             parts=tuple(part for revision, part in records.parts.values() if revision > since),
+            part_names=frozenset(records.parts),
             counts={kind: len(records.all(kind)) for kind in FED_KINDS},
         )
 
