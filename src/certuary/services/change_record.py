@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from certuary.errors import InvalidSeal, NotFound, NotPermitted, Refused
+from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted, Refused
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -137,8 +137,14 @@ class RecordChanges:
         return updated
 
     def adopt(self, record: Record) -> None:
-        """Sign a record as it is, whoever made it so: the answer to a seal that does not hold."""
+        """Sign a record as it is, whoever made it so: the answer to a seal that does not hold.
+
+        `Conflict` when the row is not what was read: nobody signs what they were not shown.
+        """
         check_is_ca_administrator(self._actor, "signing a record as it stands")
+        current = self._transaction.find(record.kind, id=record.id)
+        if current is None or current.values != record.values:
+            raise Conflict(f"{record_name(record)!r} was changed in the meantime; look at it again")
         self._touch(record)
         self._audit(f"{record.kind}.adopted", record, {}, {})
 
