@@ -57,7 +57,7 @@ def server_key() -> ec.EllipticCurvePrivateKey:
 
 
 def stated(columns: dict[str, object] = COLUMNS, **changes: Any) -> bytes:
-    values = {"instance": "i-1", "kind": "application", "record_id": 7, "version": 3}
+    values: dict[str, Any] = {"instance": "i-1", "kind": "application", "record_id": 7, "version": 3}
     return statement(columns=columns, **values | changes)
 
 

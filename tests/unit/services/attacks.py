@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordKind
+from certuary.services.record_gate import Key
 from tests.memory_records import MemoryRecords
 from tests.unit.services.change_fixtures import ADMIN_1, ROOT_USER, installation
 from tests.unit.services.sealing import put_user, signed_by
 
-LINE_1: Final = ("application", 1)
-LINE_2: Final = ("application", 2)
+LINE_1: Final = Key("application", 1)
+LINE_2: Final = Key("application", 2)
 
 
 def application_values(name: str) -> dict[str, object]:
@@ -41,13 +42,13 @@ class Victim:
     old_head: ManifestRow | None = None
     old_parts: dict[tuple[str, int], tuple[int, ManifestPartRow]] = field(default_factory=dict)
 
-    def row(self, key: tuple[Any, int]) -> Record:
+    def row(self, key: Key) -> Record:
         return self.records.rows[key]
 
-    def set(self, key: tuple[Any, int], **changes: Any) -> None:
+    def set(self, key: Key, **changes: Any) -> None:
         self.records.rows[key] = replace(self.row(key), **changes)
 
-    def set_column(self, key: tuple[Any, int], **columns: object) -> None:
+    def set_column(self, key: Key, **columns: object) -> None:
         self.set(key, values={**self.row(key).values, **columns})
 
     def set_part(self, name: tuple[str, int], old: str, new: str) -> None:
@@ -75,7 +76,7 @@ class Attack:
 
     name: str
     do: Callable[[Victim], None]
-    broken: dict[tuple[str, int], str]
+    broken: dict[Key, str]
     quiet: bool = True
     """Whether the rows keep their revisions."""
 
@@ -118,24 +119,24 @@ ATTACKS: Final = (
     ),
     Attack(
         "an altered group",
-        lambda at: at.set_column(("group", 1), name="Mine"),
-        {("group", 1): "name: not what 'root-user' signed"},
+        lambda at: at.set_column(Key("group", 1), name="Mine"),
+        {Key("group", 1): "name: not what 'root-user' signed"},
     ),
     Attack(
         "an altered profile",
-        lambda at: at.set_column(("profile", 1), toml="anything = true"),
-        {("profile", 1): "toml: not what 'root-user' signed"},
+        lambda at: at.set_column(Key("profile", 1), toml="anything = true"),
+        {Key("profile", 1): "toml: not what 'root-user' signed"},
     ),
     Attack(
         "a label that selects another profile",
-        lambda at: at.set_column(("label", 1), profile_id=1),
-        {("label", 1): "profile_id: not what"},
+        lambda at: at.set_column(Key("label", 1), profile_id=1),
+        {Key("label", 1): "profile_id: not what"},
     ),
-    Attack("an inserted row with a copied seal", _insert, {("application", 3): "nobody signed it"}),
+    Attack("an inserted row with a copied seal", _insert, {Key("application", 3): "nobody signed it"}),
     Attack(
         "an inserted row without a seal",
         lambda at: _insert(at, seal="", version=0),
-        {("application", 3): "nobody signed it"},
+        {Key("application", 3): "nobody signed it"},
     ),
     Attack(
         "an older row with its seal",
@@ -173,7 +174,7 @@ ATTACKS: Final = (
     ),
     Attack(
         "an older part of the manifest",
-        lambda at: at.records.parts.update({("application", 0): at.old_parts["application", 0]}),
+        lambda at: at.records.parts.update({Key("application", 0): at.old_parts["application", 0]}),
         {LINE_1: "its part of the manifest was altered", LINE_2: "its part of the manifest was altered"},
     ),
     Attack(

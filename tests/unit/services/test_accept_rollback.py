@@ -13,7 +13,7 @@ from certuary.errors import Conflict, InvalidSeal, NotAuthenticated, NotPermitte
 from certuary.services.accept_rollback import LoneGate, accept_rollback
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.manage_user import declare_key_compromised
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import Key, RecordGate
 from tests.memory_records import NOW, MemoryRecords
 from tests.unit.services.attacks import HEAD_ATTACKS, LINE_1, LINE_2, HeadAttack, Victim, victim
 from tests.unit.services.change_fixtures import ADMIN_1, PASSWORDS, ROOT_USER
@@ -114,7 +114,7 @@ def test_a_compromised_key_stays_compromised(at: Victim) -> None:
 def test_a_users_record_that_was_altered_says_nothing_of_compromised_keys(at: Victim) -> None:
     certificate = signer(ROOT_USER).certificate
     keys = {fingerprint(certificate): (NOW - timedelta(days=9)).isoformat()}
-    at.set_column(("user", 1), compromised_keys=keys)
+    at.set_column(Key("user", 1), compromised_keys=keys)
     assert not lone_gate(at).is_compromised(certificate)
 
 
@@ -124,7 +124,7 @@ def test_signing_in_needs_no_manifest_but_a_seal_that_holds(at: Victim) -> None:
         RecordGate.open(at.records, trust(), sealing_of(at.deps).high_water)
     signed_in = authenticate_user("root-user", PASSWORD, PASSWORDS, lone_gate(at), at.deps)
     assert signed_in.actor == ROOT_USER
-    at.set_column(("user", 1), role="ca-administrator")
+    at.set_column(Key("user", 1), role="ca-administrator")
     with pytest.raises(NotAuthenticated):
         authenticate_user("admin-1", PASSWORD, PASSWORDS, lone_gate(at), at.deps)
 

@@ -20,6 +20,7 @@ from certuary.services.manage_user import (
     set_user_enabled,
     set_user_password,
 )
+from certuary.services.record_gate import Key
 from tests.memory_records import NOW
 from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
 from tests.unit.services.change_fixtures import (
@@ -41,7 +42,7 @@ from tests.unit.services.sealing import (
     signer,
 )
 
-ADMIN_ROW = ("user", 1)
+ADMIN_ROW = Key("user", 1)
 
 
 def new(name: str = "olga", role: str = "officer", groups: tuple[str, ...] = ("GRP_001",)) -> NewUser:

@@ -42,7 +42,7 @@ MISSING = "its row is gone"
 
 
 def judged(records: MemoryRecords, gate: RecordGate) -> dict[tuple[str, int], str]:
-    found = {}
+    found: dict[tuple[str, int], str] = {}
     for record in records.rows.values():
         try:
             gate.check(record)

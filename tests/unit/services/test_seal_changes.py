@@ -157,7 +157,7 @@ def test_nothing_is_signed_into_a_part_that_was_altered() -> None:
 
 def test_the_first_change_of_an_installation_begins_its_manifest() -> None:
     records, sealing = MemoryRecords(), new_sealing()
-    gate = open_gate(records, sealing)  # type: ignore[arg-type]  # also the transaction
+    gate = open_gate(records, sealing)
     assert gate.head.sequence == 0
 
 
@@ -165,10 +165,10 @@ def test_a_database_that_lost_its_manifest_does_not_begin_a_new_one() -> None:
     at = victim()
     at.records.head = None
     with pytest.raises(InvalidSeal, match="holds no manifest"):
-        open_gate(at.records, sealing_of(at.deps))  # type: ignore[arg-type]  # also the transaction
+        open_gate(at.records, sealing_of(at.deps))
     # A node that has seen none cannot tell.
     fresh = replace(sealing_of(at.deps), high_water=new_high_water())
-    assert open_gate(at.records, fresh).head.sequence == 0  # type: ignore[arg-type]  # also the transaction
+    assert open_gate(at.records, fresh).head.sequence == 0
 
 
 def test_a_version_follows_the_higher_of_row_and_manifest() -> None:

@@ -39,7 +39,7 @@ def names(at: Victim, attack: Attack) -> set[str]:
     """What the attacked records are called, before or after."""
     found = set()
     for key in attack.broken:
-        for row in (at.records.rows.get(key), at.records.gone.get(key), at.old_rows.get(key)):  # type: ignore[call-overload]  # kinds
+        for row in (at.records.rows.get(key), at.records.gone.get(key), at.old_rows.get(key)):
             if row is not None:
                 found.add(str(row.values.get("code", row.values.get("name"))))
     return found
@@ -72,7 +72,7 @@ def test_a_row_that_changed_quietly_is_named_once_to_be_read_again(attack: Attac
     running = new_watch(at)
     running.look()
     attack.do(at)
-    assert set(running.look().quiet) == {Key(*key) for key in attack.broken}  # type: ignore[arg-type]  # kinds
+    assert set(running.look().quiet) == set(attack.broken)
     assert running.look().quiet == ()
 
 
@@ -132,7 +132,7 @@ def test_what_is_broken_when_the_watch_starts_is_to_be_read_again() -> None:
 
 def test_a_user_is_watched_though_no_process_reads_users() -> None:
     at = victim()
-    at.set_column(("user", 1), role="ca-administrator")
+    at.set_column(Key("user", 1), role="ca-administrator")
     assert new_watch(at).look().broken.keys() == {Subject("user", "admin-1")}
 
 
