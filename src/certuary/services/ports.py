@@ -345,6 +345,8 @@ class ConfigDelta:
     manifest: ManifestRow | None = None
     parts: tuple[ManifestPartRow, ...] = ()
     """Those that changed, like `records`."""
+    part_names: frozenset[tuple[str, int]] = frozenset()
+    """(kind, number) of all parts that there are now; empty when nothing changed."""
     counts: Mapping[RecordKind, int] = field(default_factory=dict)
     """How many records of each kind there are now; empty when nothing changed."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from certuary.core.manifest import Entry
@@ -79,6 +80,7 @@ class SealWatch:
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
         self._revision = -1
+        self._compromised: Mapping[str, datetime] = {}
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
     def look(self) -> Look:
@@ -97,7 +99,9 @@ class SealWatch:
             self._revision = revision
             return Look(broken={MANIFEST: problem.detail}, quiet=(), quiet_manifest=quiet_manifest)
         self._gate.take_all_parts(manifest[1])
-        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved)]
+        doubted = self._compromised != self._gate.head.compromised
+        self._compromised = self._gate.head.compromised
+        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved, doubted)]
         self._revision = revision
         return Look(
             broken={**self._broken_parts(), **self._broken_records()},
@@ -106,20 +110,23 @@ class SealWatch:
             quiet_manifest=quiet_manifest,
         )
 
-    def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:
-        """Those whose row changed, or came or went, without a new revision."""
+    def _look_at(self, kind: RecordKind, manifest_moved: bool, doubted: bool) -> Iterator[Key]:
+        """Those whose row changed, or came or went, without a new revision. `doubted` has every record checked."""
         known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
         entries = dict(self._gate.entries(kind))
         changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
         if manifest_moved:
             changed |= {number for number in fingerprints if known.entries.get(number) != entries.get(number)}
+        checked = set(fingerprints) if doubted else changed
         gone = known.fingerprints.keys() - fingerprints.keys()
         known.broken = {
             number: told
             for number, told in known.broken.items()
-            if number in fingerprints and number not in changed
+            if number in fingerprints and number not in checked
         }
-        yield from self._check(kind, known, changed)
+        for key in self._check(kind, known, checked):
+            if key.id in changed:
+                yield key
         for number in entries.keys() - fingerprints.keys():
             known.broken[number] = Subject(kind, entries[number].name), MISSING
             if number in gone:
@@ -127,6 +134,7 @@ class SealWatch:
         known.fingerprints, known.entries = fingerprints, entries
 
     def _check(self, kind: RecordKind, known: _Known, changed: Iterable[int]) -> Iterator[Key]:
+        """Those whose revision is not new."""
         numbers = sorted(changed)
         for start in range(0, len(numbers), _RECORDS_AT_ONCE):
             for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
