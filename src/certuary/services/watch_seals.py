@@ -54,8 +54,8 @@ MANIFEST: Final = Subject("manifest", "head")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`broken` says why, by subject; `quiet` are rows that changed without a new revision; `manifest_changed` when the
-    manifest did."""
+    """`broken` says why, by subject; `quiet` are rows that may have changed without a new revision since they were last
+    read; `quiet_manifest` when the manifest did."""
 
     broken: Mapping[Subject, str]
     quiet: tuple[Key, ...]
@@ -107,7 +107,7 @@ class SealWatch:
         )
 
     def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:
-        """Those whose row changed, or came or went, without a new revision."""
+        """Those whose row broke, changed, or came or went, so that who serves may not have read it since."""
         known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
         entries = dict(self._gate.entries(kind))
         changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
@@ -135,7 +135,8 @@ class SealWatch:
                     self._gate.check(record)
                 except InvalidSeal as problem:
                     known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
-                if record.revision <= self._revision:
+                # A revision that rose since the last look may have been read before the row was broken.
+                if record.revision <= self._revision or key.id in known.broken:
                     yield key
 
     def _broken_parts(self) -> dict[Subject, str]:
