@@ -295,6 +295,8 @@ class ConfigDelta:
     manifest: ManifestRow | None = None
     parts: tuple[ManifestPartRow, ...] = ()
     """Those that changed, like `records`."""
+    part_names: frozenset[tuple[str, int]] | None = None
+    """Kind and number of all parts that there are now; None when nothing changed."""
     counts: Mapping[RecordKind, int] = field(default_factory=dict)
     """How many records of each kind there are now; empty when nothing changed."""
 

@@ -133,7 +133,7 @@ class TrustedFeed:
         if not self._take_manifest(delta, whole=False):
             return False
         kinds = frozenset(delta.counts)
-        if self._gate.broken_parts(kinds):
+        if self._gate.broken_parts(kinds) or self._lacks_parts(delta, kinds):
             return False
         changed = {key_of(record) for record in delta.records}
         retired = {Key(kind, record_id) for kind, record_id in delta.retired}
@@ -143,6 +143,12 @@ class TrustedFeed:
         counted = Counter(key.kind for key in kept)
         adds_up = all(counted[kind] == count for kind, count in delta.counts.items())
         return adds_up and self._are_listed(changed, kinds)
+
+    def _lacks_parts(self, delta: ConfigDelta, kinds: frozenset[RecordKind]) -> bool:
+        """Whether a part was deleted, of which the changes say nothing."""
+        if delta.part_names is None:
+            return False
+        return any(name.kind in kinds and name not in delta.part_names for name in self._gate.head.parts)
 
     def _are_listed(self, changed: set[Key], kinds: frozenset[RecordKind]) -> bool:
         """Of the parts that changed: every entry is that of a record which came now, or was believed as it is."""

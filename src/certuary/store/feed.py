@@ -34,6 +34,7 @@ def _read(since: int) -> ConfigDelta:
             revoked=_revoked(since),
             manifest=manifests.head(),
             parts=manifests.parts_since(since),
+            part_names=manifests.part_names(),
             counts={kind: _count(kind) for kind in KINDS},
         )
 
