@@ -22,26 +22,38 @@ from certuary.services.record_gate import Key, RecordGate, key_of
 RaiseHighWater = Callable[[Seen], None]
 
 RECORDS_BETWEEN_YIELDS: Final = 50
+LOOK_AGAIN_SECONDS: Final = 1.0
+_REST_FACTOR: Final = 9.0
+"""A look that took t seconds is followed by none for 9 t, however many records there are."""
 MISSING: Final = "its row is gone, deleted or marked as removed, and nobody entitled signed that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedDelta:
     """`delta` holds believed records only. `blocked` says why nothing at all can be believed; `distrusted` are the
-    records that are left out now, each with a sentence."""
+    records that are left out now, each with a sentence. `renewed` when that is another picture at the same revision."""
 
     delta: ConfigDelta
     blocked: str | None = None
     distrusted: Mapping[Key, str] = field(default_factory=dict)
+    renewed: bool = False
 
 
 class TrustedFeed:
     """For one thread at a time."""
 
-    def __init__(self, feed: ConfigFeed, gate: RecordGate, raise_high_water: RaiseHighWater) -> None:
+    def __init__(
+        self,
+        feed: ConfigFeed,
+        gate: RecordGate,
+        raise_high_water: RaiseHighWater,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._feed = feed
         self._gate = gate
         self._raise_high_water = raise_high_water
+        self._steady = steady
+        self._look_again_at = float("-inf")
         self._forget()
 
     def read(self, since: int) -> TrustedDelta:
@@ -49,14 +61,31 @@ class TrustedFeed:
         delta = self._feed.read(since)
         if since and delta.revision <= since:
             # Nothing new, or an older database, which the caller reads anew from the beginning.
-            return self._with_state(delta)
+            return self._look_again(delta) if delta.revision == since else self._with_state(delta)
         if not since:
             self._forget()
             return self._take_whole(delta)
         if self._blocked or self._bad or not self._adds_up(delta):
-            whole = self._take_whole(self._feed.read(0))
-            return replace(whole, delta=replace(whole.delta, revoked=delta.revoked))
+            return self._read_whole(delta)
         return self._take_changes(delta)
+
+    def _read_whole(self, delta: ConfigDelta) -> TrustedDelta:
+        """In place of `delta`, whose revision it keeps: what was revoked since, the next read has yet to tell."""
+        began = self._steady()
+        whole = self._take_whole(self._feed.read(0))
+        took = self._steady() - began
+        self._look_again_at = began + took + max(LOOK_AGAIN_SECONDS, _REST_FACTOR * took)
+        return replace(whole, delta=replace(whole.delta, revision=delta.revision, revoked=delta.revoked))
+
+    def _look_again(self, delta: ConfigDelta) -> TrustedDelta:
+        """What is left out may have been put back before anybody could tell, and so without a new revision."""
+        if not (self._blocked or self._bad) or self._steady() < self._look_again_at:
+            return self._with_state(delta)
+        before = self._blocked, self._bad, self._good
+        whole = self._read_whole(delta)
+        if (self._blocked, self._bad, self._good) == before:
+            return self._with_state(delta)
+        return replace(whole, renewed=True)
 
     def _forget(self) -> None:
         self._blocked: str | None = None
