@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.fault.attacks.scene import Ask, Scene
+from tests.fault.attacks.outcomes import Outcome
+from tests.fault.attacks.scene import SLOWEST, Ask, Scene
 
 CHANGED = "not what 'admin' signed on DATE"
 
@@ -16,7 +17,7 @@ class Attack:
     """`found` are subjects (such as `application far`) with the reason that is given for each.
 
     `asks` are enrolments with the status that they get before and after the attack, and that during it.
-    `refused_user` is somebody whose sign-in is refused during it.
+    `refused_user` is somebody who may change nothing during it, `password_of` whose password is tried.
     """
 
     name: str
@@ -25,6 +26,15 @@ class Attack:
     found: Mapping[str, str]
     asks: Mapping[Ask, tuple[int, int]] = field(default_factory=dict)
     refused_user: str = ""
+    password_of: str = ""
+
+    @property
+    def before(self) -> Mapping[Ask, int]:
+        return {ask: status for ask, (status, _) in self.asks.items()}
+
+    @property
+    def during(self) -> Mapping[Ask, int]:
+        return {ask: status for ask, (_, status) in self.asks.items()}
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -44,24 +54,42 @@ def target(subject: str) -> str:
     return subject.replace(" ", ":", 1)
 
 
-def attack_and_mend(scene: Scene, attack: Attack) -> None:
+def attack_and_mend(scene: Scene, attack: Attack) -> Outcome:
     """Found and refused in time; undone, served again and mended in time; one event of each kind."""
-    before = {ask: status for ask, (status, _) in attack.asks.items()}
-    during = {ask: status for ask, (_, status) in attack.asks.items()}
     events = {subject: broken_and_mended(scene, subject) for subject in attack.found}
-    scene.wait_until_answered(before, time.monotonic())
+    scene.wait_until_answered(attack.before, time.monotonic())
     scene.execute(attack.sql)
     committed_at = time.monotonic()
     try:
-        scene.time(f"named: {attack.name}", scene.wait_until_told(attack.sentences, committed_at))
-        scene.time(f"refused: {attack.name}", scene.wait_until_answered(during, committed_at))
+        SLOWEST.time("named", attack.name, scene.wait_until_told(attack.sentences, committed_at))
+        SLOWEST.time("refused", attack.name, scene.wait_until_answered(attack.during, committed_at))
+        check_user_refused(scene, attack)
     finally:
         scene.put_back(*attack.tables)
         undone_at = time.monotonic()
-    scene.time(f"served again: {attack.name}", scene.wait_until_answered(before, undone_at))
+    SLOWEST.time("served again", attack.name, scene.wait_until_answered(attack.before, undone_at))
     scene.wait_until_untold(attack.sentences, undone_at)
     for subject, (broken, mended) in events.items():
         assert broken_and_mended(scene, subject) == (broken + 1, mended + 1), subject
+    return outcome(attack)
+
+
+def check_user_refused(scene: Scene, attack: Attack) -> None:
+    if attack.refused_user:
+        assert scene.refuses_user(attack.refused_user, attack.password_of or attack.refused_user)
+
+
+def outcome(attack: Attack) -> Outcome:
+    """What was just seen to hold, in words."""
+    refused = [f"EST answers {status}" for status in sorted({*attack.during.values()})]
+    if attack.refused_user:
+        refused.append(f"{attack.refused_user}'s commands exit 77")
+    return Outcome(
+        attack=attack.name,
+        refused=", ".join([*refused, "`/readyz`", "`seal verify`"]),
+        named="; ".join(attack.sentences),
+        undone="by putting the row back",
+    )
 
 
 def broken_and_mended(scene: Scene, subject: str) -> tuple[int, int]:

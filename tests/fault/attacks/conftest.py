@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.attacks.scene import Scene, Stage
+from tests.fault.attacks.outcomes import Outcomes
+from tests.fault.attacks.scene import SLOWEST, Scene, Stage
 from tests.fault.conftest import TEMPLATE
 from tests.postgres import PostgresServer
 
@@ -49,5 +50,18 @@ def stage(
     stage.each(Scene.prepare)
     with ExitStack() as servers:
         for scene in stage.scenes:
-            servers.enter_context(scene.serving())
+            servers.callback(scene.stop)
+        stage.each(Scene.start)
         yield stage
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> Iterator[Outcomes]:
+    outcomes = Outcomes()
+    yield outcomes
+    outcomes.write_if_asked()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in SLOWEST.lines():
+        terminalreporter.write_line(line)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from tests.fault.attacks.attack import CHANGED, Attack
-from tests.fault.attacks.scene import Ask, put_back_sql
+from tests.fault.attacks.scene import KEY, Ask
 
 MISSING = "its row is gone, deleted or marked as removed, and nobody entitled signed that"
 UNLISTED = "nobody signed it: the manifest does not list it"
@@ -11,6 +18,18 @@ _APPLICATION_COLUMNS = (
     "revision, version, seal, created_at, removed_at, password_hash, group_id, networks, profile_ids, labels,"
     " subject_rule, enabled, expires_at"
 )
+
+
+def _own_certificate() -> str:
+    """Names anna, and is the attacker's."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "anna")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=365))
+    return base64.b64encode(builder.sign(KEY, SHA256()).public_bytes(Encoding.DER)).decode()
+
+
+OWN_CERTIFICATE = _own_certificate()
 
 
 def _on_application(name: str, change: str) -> str:
@@ -81,7 +100,7 @@ APPLICATIONS = (
     ),
     Attack(
         name="An application is inserted with a copied seal",
-        sql=f"INSERT INTO applications (name, username, {_APPLICATION_COLUMNS})"  # noqa: S608
+        sql=f"INSERT INTO applications (name, username, {_APPLICATION_COLUMNS})"
         f" SELECT 'copied', 'copied', {_APPLICATION_COLUMNS} FROM applications WHERE name = 'quickstart';",
         tables=("applications",),
         found={"application copied": UNLISTED},
@@ -171,9 +190,7 @@ APPLICATIONS = (
         name="An application is given another's seal",
         sql=_on_application("off", "seal = (SELECT seal FROM copy_applications WHERE name = 'quickstart')"),
         tables=("applications",),
-        found={
-            "application off": "created_at, name, username, password_hash, networks, enabled: not what 'admin' signed on DATE"
-        },
+        found={"application off": f"created_at, name, username, password_hash, networks, enabled: {CHANGED}"},
         asks={Ask(username="off"): (401, 401)},
     ),
     Attack(
@@ -259,7 +276,7 @@ OTHER_RECORDS = (
     ),
     Attack(
         name="A user's signing certificate is replaced by one that the attacker made",
-        sql="UPDATE users SET signing_certificate = '{certificate}' WHERE name = 'anna';",
+        sql=f"UPDATE users SET signing_certificate = '{OWN_CERTIFICATE}' WHERE name = 'anna';",
         tables=("users",),
         found={"user anna": f"signing_certificate: {CHANGED}"},
         refused_user="anna",
@@ -270,6 +287,7 @@ OTHER_RECORDS = (
         " (SELECT password_hash, signing_key, signing_certificate FROM copy_users WHERE name = 'anna')"
         " WHERE name = 'admin';",
         tables=("users",),
+        password_of="anna",
         found={"user admin": f"password_hash, signing_key, signing_certificate: {CHANGED}"},
         refused_user="admin",
     ),
@@ -285,10 +303,11 @@ OTHER_RECORDS = (
         sql="INSERT INTO users (name, revision, version, seal, created_at, role, group_ids, password_hash, enabled,"
         " signing_key, signing_certificate)"
         " SELECT 'eve', revision, version, seal, created_at, role, group_ids, password_hash, enabled,"
-        " signing_key, signing_certificate FROM users WHERE name = 'admin';",
+        " signing_key, signing_certificate FROM users WHERE name = 'anna';",
         tables=("users",),
         found={"user eve": UNLISTED},
         refused_user="eve",
+        password_of="anna",
     ),
     Attack(
         name="A user's row is deleted",

@@ -8,20 +8,16 @@ rotated   was given a new password                     users    anna, an auditor
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import sqlite3
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.server.config import load_settings
@@ -30,7 +26,7 @@ from tests.est_session import BASE, EstSession, quickstart_credentials
 from tests.fault.ledger import execute, query
 from tests.fault.processes import until
 from tests.request_maker import usual_request
-from tests.running_server import CERTUARY, RunningServer, running_server
+from tests.running_server import RunningServer, running_server
 
 FOUND_WITHIN_SECONDS = 2.0
 T = TypeVar("T")
@@ -58,6 +54,23 @@ class Ask:
     label: str = ""
 
 
+class Slowest:
+    """The longest times that were measured, by what was waited for."""
+
+    def __init__(self) -> None:
+        self._longest: dict[str, tuple[float, str]] = {}
+
+    def time(self, what: str, attack: str, seconds: float) -> None:
+        assert seconds <= FOUND_WITHIN_SECONDS, f"{what} after {seconds:.2f} s: {attack}"
+        self._longest[what] = max(self._longest.get(what, (0.0, "")), (seconds, attack))
+
+    def lines(self) -> list[str]:
+        return [f"slowest {what}: {time:.2f} s, {attack}" for what, (time, attack) in self._longest.items()]
+
+
+SLOWEST = Slowest()
+
+
 class Scene:
     """`server` is another one after `restarted`."""
 
@@ -65,22 +78,22 @@ class Scene:
         self.home = home
         self.commands = Commands(home, work)
         self.passwords: dict[str, str] = {}
-        self.slowest = ("", 0.0)
         self._work = work
         self._server: RunningServer | None = None
+        self._cleanup = ExitStack()
 
     @property
     def server(self) -> RunningServer:
         assert self._server is not None
         return self._server
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        with running_server(self.home) as self._server:
-            username, password = quickstart_credentials(self._server)
-            assert username == "quickstart"
-            self.passwords["quickstart"] = password
-            yield
+    def start(self) -> None:
+        self._server = self._cleanup.enter_context(running_server(self.home))
+        username, self.passwords["quickstart"] = quickstart_credentials(self._server)
+        assert username == "quickstart"
+
+    def stop(self) -> None:
+        self._cleanup.close()
 
     def execute(self, *scripts: str) -> None:
         execute(self.home, "\n".join(scripts))
@@ -93,6 +106,7 @@ class Scene:
         return load_settings(self.home).database.startswith("sqlite")
 
     def prepare(self) -> None:
+        """Make the records, before the server starts."""
         self._add_application("far", "--ip", "10.9.9.0/24")
         self._add_application("narrow", "--subject-rule", "CN=narrow-*")
         for name in ("off", "gone", "rotated"):
@@ -129,24 +143,16 @@ class Scene:
             answer = session.enrol(usual_request(KEY, common_name=ask.common_name), path=path)
         return answer.status
 
-    def as_user(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                CERTUARY,
-                "--home",
-                self.home,
-                *arguments,
-                "--admin",
-                name,
-                "--admin-password-file",
-                self._work / f"{name}-password",
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def refuses_user(self, name: str, password_of: str) -> bool:
+        """Whether a change is refused to that user because the user's record cannot be believed."""
+        password = self._work / f"{password_of}-password"
+        who = "--admin", name, "--admin-password-file", password
+        self.commands.run("group", "add", "captured", *who, expect=77)
+        (detail,) = self.query(
+            f"SELECT detail FROM audit_events WHERE kind = 'user.refused' AND target = 'user:{name}'"
+            " ORDER BY id DESC LIMIT 1"
+        )[0]
+        return "cannot be believed" in detail
 
     def told(self) -> tuple[str, ...]:
         """What `/readyz` says needs attention."""
@@ -194,17 +200,21 @@ class Scene:
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         until(holds, 3, what)
 
-    def time(self, what: str, seconds: float) -> None:
-        assert seconds <= FOUND_WITHIN_SECONDS, f"{what}: {seconds:.2f} s"
-        self.slowest = max(self.slowest, (what, seconds), key=lambda one: one[1])
-
-    def findings(self) -> list[tuple[str, str]]:
-        """What `certuary seal verify` finds: `kind name` and reason."""
+    def findings(self) -> dict[str, str]:
+        """What `certuary seal verify` finds: subject and reason."""
         done = self.commands.run("--json", "seal", "verify", expect=65)
-        return [
-            (f"{found['kind']} {found['name']}", without_times(found["reason"]))
+        return {
+            f"{found['kind']} {found['name']}": without_times(found["reason"])
             for found in json.loads(done.stdout)
-        ]
+        }
+
+    def listed(self, kind: str) -> dict[str, str]:
+        """Each record of the kind's list by its subject, with what the column of seals says."""
+        command = "ca" if kind == "authority" else kind
+        return {
+            f"{kind} {item['code'] if kind == 'group' else item['name']}": without_times(item["seal"])
+            for item in self.commands.json(command, "list")
+        }
 
     def _add_application(self, name: str, *options: str) -> None:
         _, self.passwords[name] = self.commands.add_application(name, *options)
@@ -247,26 +257,6 @@ def put_back_sql(tables: Iterable[str], name: str = "copy") -> str:
 
 
 def without_times(text: str) -> str:
-    """The same on every day."""
-    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "DATE", text)
-
-
-def set_back_whole(home: Path, backup: Path | None, name: str) -> None:
-    """All rows of all tables as they were, in one transaction of a running server's database."""
-    database = load_settings(home).database
-    if backup is not None:
-        with (
-            contextlib.closing(sqlite3.connect(backup)) as source,
-            contextlib.closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=30)) as target,
-        ):
-            source.backup(target)
-        return
-    with psycopg.connect(database) as connection:
-        connection.execute(f"SELECT set_config('session_replication_role', 'replica', true)".encode())
-        for (table,) in connection.execute(ALL_TABLES).fetchall():
-            connection.execute(
-                f"TRUNCATE {table} CASCADE; INSERT INTO {table} SELECT * FROM {name}.{table}".encode()
-            )
-
-
-ALL_TABLES = b"SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    """The same on every day and after any number of changes."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "DATE", text)
+    return re.sub(r"\bnumber \d+", "number N", text)
