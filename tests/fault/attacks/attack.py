@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.fault.attacks.outcomes import Outcome
@@ -81,12 +81,13 @@ def check_user_refused(scene: Scene, attack: Attack) -> None:
 
 def outcome(attack: Attack) -> Outcome:
     """What was just seen to hold, in words."""
-    refused = [f"EST answers {status}" for status in sorted({*attack.during.values()})]
+    statuses = sorted({*attack.during.values()})
+    refused = [f"EST ({', '.join(map(str, statuses))})"] if statuses else []
     if attack.refused_user:
-        refused.append(f"{attack.refused_user}'s commands exit 77")
+        refused.append("commands (exit 77)")
     return Outcome(
         attack=attack.name,
-        refused=", ".join([*refused, "`/readyz`", "`seal verify`"]),
+        refused=", ".join([*refused, "`/readyz`"]),
         named="; ".join(attack.sentences),
         undone="by putting the row back",
     )
@@ -94,3 +95,14 @@ def outcome(attack: Attack) -> Outcome:
 
 def broken_and_mended(scene: Scene, subject: str) -> tuple[int, int]:
     return scene.events("seal.broken", target(subject)), scene.events("seal.mended", target(subject))
+
+
+def picked_apart(attacks: Iterable[Attack]) -> tuple[Attack, ...]:
+    """Those that can be carried out at once: each names other records."""
+    picked: list[Attack] = []
+    taken: set[str] = set()
+    for attack in attacks:
+        if taken.isdisjoint(attack.found):
+            picked.append(attack)
+            taken |= attack.found.keys()
+    return tuple(picked)

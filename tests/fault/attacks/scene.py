@@ -87,8 +87,8 @@ class Scene:
         assert self._server is not None
         return self._server
 
-    def start(self) -> None:
-        self._server = self._cleanup.enter_context(running_server(self.home))
+    def start(self, *, until_status: int = 200) -> None:
+        self._server = self._cleanup.enter_context(running_server(self.home, until_status=until_status))
         username, self.passwords["quickstart"] = quickstart_credentials(self._server)
         assert username == "quickstart"
 
