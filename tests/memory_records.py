@@ -129,6 +129,9 @@ class MemoryRecords:
     def touch_manifest(self) -> None:
         self.revision += 1
 
+    def rise_above(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+
     def problems_told(self) -> dict[Subject, str]:
         return dict(self.problems)
 

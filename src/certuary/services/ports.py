@@ -229,6 +229,10 @@ class RecordTransaction(ManifestSource, Protocol):
         """Have every process read the row again. Nothing happens when it is gone."""
         ...
 
+    def rise_above(self, revision: int) -> None:
+        """Let the new revision be above that one, too: somebody set it back."""
+        ...
+
     def touch_manifest(self) -> None:
         """The same for the manifest and all its parts."""
         ...
@@ -303,9 +307,9 @@ class ConfigDelta:
 
 class ConfigFeed(Protocol):
     def read(self, since: int) -> ConfigDelta:
-        """Everything with a revision above `since` (0: everything that is not retired), and all properties.
+        """Everything with a revision above `since` (0: everything that is not retired), all properties, the manifest.
 
-        Two cheap statements when nothing changed.
+        Three cheap statements when nothing changed.
         """
         ...
 

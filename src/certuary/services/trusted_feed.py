@@ -16,7 +16,7 @@ from typing import Final
 from certuary.core.manifest import PartName
 from certuary.errors import InvalidSeal
 from certuary.services.high_water import Seen
-from certuary.services.ports import ConfigDelta, ConfigFeed, Record, RecordKind
+from certuary.services.ports import ConfigDelta, ConfigFeed, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of
 
 RaiseHighWater = Callable[[Seen], None]
@@ -54,6 +54,7 @@ class TrustedFeed:
         self._raise_high_water = raise_high_water
         self._steady = steady
         self._look_again_at = float("-inf")
+        self._manifest: ManifestRow | None = None
         self._forget()
 
     def read(self, since: int) -> TrustedDelta:
@@ -79,7 +80,10 @@ class TrustedFeed:
 
     def _look_again(self, delta: ConfigDelta) -> TrustedDelta:
         """What is left out may have been put back before anybody could tell, and so without a new revision."""
-        if not (self._blocked or self._bad) or self._steady() < self._look_again_at:
+        # Who sets the database back may set its revision to the one that was read last, or it may rise to that.
+        is_other = delta.manifest != self._manifest
+        is_due = (self._blocked or self._bad) and self._steady() >= self._look_again_at
+        if not is_other and not is_due:
             return self._with_state(delta)
         before = self._blocked, self._bad, self._good
         whole = self._read_whole(delta)
@@ -97,6 +101,7 @@ class TrustedFeed:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
 
     def _take_manifest(self, delta: ConfigDelta, *, whole: bool) -> bool:
+        self._manifest = delta.manifest
         try:
             self._gate.take_head(delta.manifest)
         except InvalidSeal as problem:

@@ -27,6 +27,8 @@ from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 _RECORDS_AT_ONCE: Final = 500
+_UNREACHED_REVISION: Final = 2**62
+"""No number of changes leads there: plain SQL wrote it, and going on from there would soon leave the column's range."""
 
 
 class RowWatch(Protocol):
@@ -55,11 +57,13 @@ MANIFEST: Final = Subject("manifest", "head")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """`broken` says why, by subject; `quiet` are rows that may have changed without a new revision since they were last
-    read; `quiet_manifest` when the manifest did."""
+    read; `quiet_manifest` when the manifest did. Who serves may have read `highest_revision`."""
 
     broken: Mapping[Subject, str]
     quiet: tuple[Key, ...]
     quiet_manifest: bool
+    revision: int
+    highest_revision: int
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class SealWatch:
         self._rows = rows
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
-        self._revision = -1
+        self._revision = self._highest = -1
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
     def look(self) -> Look:
@@ -87,6 +91,8 @@ class SealWatch:
 
     def _look(self) -> Look:
         revision, first = self._rows.revision(), self._revision < 0
+        if revision < _UNREACHED_REVISION:
+            self._highest = max(self._highest, revision)
         manifest = self._rows.manifest(), self._rows.manifest_parts()
         moved = not first and manifest != self._manifest
         quiet_manifest = moved and revision <= self._revision
@@ -95,7 +101,13 @@ class SealWatch:
             self._gate.take_head(manifest[0])
         except InvalidSeal as problem:
             self._revision = revision
-            return Look(broken={MANIFEST: problem.detail}, quiet=(), quiet_manifest=quiet_manifest)
+            return Look(
+                broken={MANIFEST: problem.detail},
+                quiet=(),
+                quiet_manifest=quiet_manifest,
+                revision=revision,
+                highest_revision=self._highest,
+            )
         self._gate.take_all_parts(manifest[1])
         quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved)]
         self._revision = revision
@@ -104,6 +116,8 @@ class SealWatch:
             # Before the first look anything may have happened; of what is sound, nobody has to be told.
             quiet=self._broken_keys() if first else tuple(quiet),
             quiet_manifest=quiet_manifest,
+            revision=revision,
+            highest_revision=self._highest,
         )
 
     def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:

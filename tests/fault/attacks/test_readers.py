@@ -92,9 +92,7 @@ def everything(scene: Scene) -> bytes:
 
 
 def pepper(scene: Scene) -> bytes:
-    return (
-        unlock_keys(load_settings(scene.home)).store(("password",)).load_secret(PEPPER_NAME, role="password")
-    )
+    return unlock_keys(load_settings(scene.home)).store(("secret",)).load_secret(PEPPER_NAME)
 
 
 def signing_key(scene: Scene) -> tuple[str, ec.EllipticCurvePrivateKey]:
