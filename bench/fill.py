@@ -11,10 +11,21 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from certuary.core.values import SERIAL_RANDOM_OCTETS, make_serial, serial_to_text, time_to_text
+from certuary.core.mark import Marker
+from certuary.core.values import (
+    SERIAL_RANDOM_OCTETS,
+    make_serial,
+    serial_to_text,
+    time_from_text,
+    time_to_text,
+)
+from certuary.server.config import load_settings
+from certuary.server.wiring import home_marker, unlock_keys
+from certuary.services.ports import CertificateRow
 
 Row = dict[str, Any]
 
@@ -22,14 +33,15 @@ _LIFETIME = timedelta(days=90)
 _ISSUED_OVER = timedelta(days=80)
 
 
-def fill(path: Path, count: int) -> None:
+def fill(home: Path, count: int) -> None:
     """Add `count` certificates with their enrolments and audit events."""
-    database = sqlite3.connect(path, isolation_level=None)
+    marker = _marker(home)
+    database = sqlite3.connect(home / "certuary.db", isolation_level=None)
     database.execute("PRAGMA synchronous=OFF")
     database.execute("PRAGMA cache_size=-1000000")
     database.execute("BEGIN")
     for table, change in (
-        ("certificates", _certificate),
+        ("certificates", partial(_certificate, marker=marker)),
         ("enrolments", _enrolment),
         ("audit_events", _audit_event),
     ):
@@ -42,19 +54,44 @@ def fill(path: Path, count: int) -> None:
     database.close()
 
 
-def revoke_newest(path: Path, count: int) -> None:
-    """Mark the newest certificates as revoked, under a new revision, so that the next CRL carries them."""
-    database = sqlite3.connect(path, isolation_level=None)
+def revoke_newest(home: Path, count: int) -> None:
+    """Revoke the newest certificates, under a new revision, so that the next CRL carries them."""
+    marker = _marker(home)
+    database = sqlite3.connect(home / "certuary.db", isolation_level=None)
+    database.row_factory = sqlite3.Row
     database.execute("BEGIN")
     database.execute("UPDATE config_revision SET value = value + 1")
-    database.execute(
-        "UPDATE certificates SET revoked_at = ?, revocation_reason = 'superseded',"
-        " revoked_revision = (SELECT value FROM config_revision)"
-        " WHERE id IN (SELECT id FROM certificates WHERE source = 'est' ORDER BY id DESC LIMIT ?)",
-        (time_to_text(datetime.now(UTC)), count),
+    (revision,) = database.execute("SELECT value FROM config_revision").fetchone()
+    revocation = (time_to_text(datetime.now(UTC)), "superseded", revision)
+    newest = database.execute(
+        "SELECT * FROM certificates WHERE source = 'est' ORDER BY id DESC LIMIT ?", (count,)
+    ).fetchall()
+    database.executemany(
+        "UPDATE certificates SET revoked_at = ?, revocation_reason = ?, revoked_revision = ?, mark = ? WHERE id = ?",
+        ((*revocation, marker.certificate(_revoked(dict(row), *revocation)), row["id"]) for row in newest),
     )
     database.execute("COMMIT")
     database.close()
+
+
+def _marker(home: Path) -> Marker:
+    settings = load_settings(home)
+    return home_marker(settings, unlock_keys(settings))
+
+
+def _revoked(row: Row, revoked_at: str, reason: str, revision: int) -> CertificateRow:
+    return _value(
+        {**row, "revoked_at": revoked_at, "revocation_reason": reason, "revoked_revision": revision}
+    )
+
+
+def _value(row: Row) -> CertificateRow:
+    """A row of SQLite as the mark wants it."""
+    times = {
+        column: None if row[column] is None else time_from_text(row[column])
+        for column in ("not_before", "not_after", "issued_at", "revoked_at")
+    }
+    return CertificateRow(**{**row, **times, "serial": int(row["serial"], 16)})
 
 
 def _last_row(database: sqlite3.Connection, table: str) -> Row:
@@ -73,7 +110,7 @@ def _rows(template: Row, change: Callable[[Row, datetime], None], count: int) ->
         yield list(row.values())
 
 
-def _certificate(row: Row, at: datetime) -> None:
+def _certificate(row: Row, at: datetime, *, marker: Marker) -> None:
     name = f"device-{os.urandom(5).hex()}"
     row["serial"] = _serial(at)
     row["subject"] = f"CN={name}"
@@ -83,6 +120,7 @@ def _certificate(row: Row, at: datetime) -> None:
     row["not_before"] = time_to_text(at)
     row["not_after"] = time_to_text(at + _LIFETIME)
     row["issued_at"] = time_to_text(at)
+    row["mark"] = marker.certificate(_value(row))
 
 
 def _enrolment(row: Row, at: datetime) -> None:

@@ -56,7 +56,7 @@ def million(plan: Plan, results: Results) -> None:
     full_home, count = plan.directory / "full", plan.stored_certificates
     with est_server(full_home, plan.cores):
         pass  # its first enrolment is what the others are copied from
-    fill(full_home / "certuary.db", count)
+    fill(full_home, count)
     size = (full_home / "certuary.db").stat().st_size
     results.note(f"SQLite with {count:,} certificates: {size / 1e9:.2f} GB.")
     with (

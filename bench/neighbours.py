@@ -21,9 +21,10 @@ from bench.plan import Plan
 from bench.rates import measure_fresh
 from bench.report import Results
 from bench.servers import est_server
+from certuary.core.mark import Marker
 from certuary.core.values import serial_from_text
 from certuary.server.config import load_settings
-from certuary.server.wiring import open_store
+from certuary.server.wiring import home_marker, open_store, unlock_keys
 from certuary.services.ports import RecordStore
 from certuary.services.revoke import Revocation, revoke
 
@@ -39,8 +40,8 @@ def neighbours(plan: Plan, results: Results) -> None:
     with est_server(home, plan.cores) as server:
         measure_fresh("first enrolments", server, plan)
     count = plan.revoked_certificates
-    fill(home / "certuary.db", count * 2)
-    revoke_newest(home / "certuary.db", count)
+    fill(home, count * 2)
+    revoke_newest(home, count)
     with est_server(home, plan.cores) as server:
         time.sleep(3)  # the CRL of the certificates just revoked
         quiet = measure_fresh(f"fresh, password, at {_RATE:.0f}/s, alone", server, plan, rate=_RATE)
@@ -71,7 +72,9 @@ def neighbours(plan: Plan, results: Results) -> None:
 
 
 def work(home: Path, status_url: str, seconds: float) -> None:
-    store = open_store(load_settings(home))
+    settings = load_settings(home)
+    store = open_store(settings)
+    marker = home_marker(settings, unlock_keys(settings))
     serials = _unrevoked(home)
     first_crl, done = _crl_number(status_url), {"pages": 0, "users": 0}
     ends = time.monotonic() + seconds
@@ -85,7 +88,7 @@ def work(home: Path, status_url: str, seconds: float) -> None:
             _add_user(store.records, turn)
             done["users"] += 1
         if turn % _REVOKE_EVERY == 0:
-            _revoke(store.records, serials.pop())
+            _revoke(store.records, serials.pop(), marker)
         turn += 1
         time.sleep(_PAUSE_SECONDS)
     print(json.dumps({**done, "crls": _crl_number(status_url) - first_crl}))
@@ -125,14 +128,14 @@ def _add_user(records: RecordStore, number: int) -> None:
         )
 
 
-def _revoke(records: RecordStore, serial: int) -> None:
+def _revoke(records: RecordStore, serial: int, marker: Marker) -> None:
     issuing = records.find("authority", name="issuing")
     assert issuing is not None
     assert isinstance(issuing.id, int)
     revocation = Revocation(
         authority_id=issuing.id, serial=serial, reason="superseded", actor_kind="system", actor="bench"
     )
-    revoke(revocation, records, _Clock())
+    revoke(revocation, records, _Clock(), marker)
 
 
 if __name__ == "__main__":

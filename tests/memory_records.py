@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
+from certuary.core.mark import Marker
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import (
     AuditRow,
@@ -16,15 +17,17 @@ from certuary.services.ports import (
     CrlRow,
     ManifestPartRow,
     ManifestRow,
+    ProfileVersionRow,
     Record,
     RecordKind,
     RecordTransaction,
-    RevokedEntry,
+    RevocationsSeen,
     Subject,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INSTANCE = "8a4f2b0e-0000-4000-8000-000000000001"
+MARKER = Marker(b"the key of the marks", INSTANCE)
 
 _UNIQUE: Mapping[RecordKind, tuple[str, ...]] = {
     "authority": ("name",),
@@ -56,6 +59,7 @@ class MemoryRecords:
         self.parts: dict[tuple[str, int], ManifestPartRow] = {}
         self.problems: dict[Subject, str] = {}
         self.certificates: list[CertificateRow] = []
+        self.profile_versions: list[ProfileVersionRow] = []
         self.audit: list[AuditRow] = []
         self.fail_at_commit: Exception | None = None
 
@@ -147,19 +151,30 @@ class MemoryRecords:
     def put_manifest_part(self, row: ManifestPartRow) -> None:
         self.parts[row.kind, row.number] = row
 
-    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
-        self.update("profile", profile_id, {"current_version": number, "toml": toml, "version_id": number})
-        return number
+    def add_profile_version(self, row: ProfileVersionRow) -> int:
+        values = {"current_version": row.number, "toml": row.toml, "version_id": row.number}
+        self.update("profile", row.profile_id, values)
+        self.profile_versions.append(row)
+        return row.number
 
     def revoke_certificate(
-        self, authority_id: int, serial: int, *, at: datetime, reason: str
+        self, authority_id: int, serial: int, *, at: datetime, reason: str, marker: Marker
     ) -> CertificateRow:
         for index, row in enumerate(self.certificates):
             if (row.authority_id, row.serial) == (authority_id, serial):
+                marker.check_certificate(row)
                 if row.revoked_at is not None:
                     raise AlreadyRevoked("it is")
-                self.certificates[index] = replace(row, revoked_at=at, revocation_reason=reason)
-                return self.certificates[index]
+                self.revision += 1
+                revoked = replace(
+                    row,
+                    revoked_at=at,
+                    revocation_reason=reason,
+                    revoked_revision=self.revision,
+                    marker=marker,
+                )
+                self.certificates[index] = revoked
+                return revoked
         raise NotFound("there is no such certificate")
 
     def add_certificate(self, row: CertificateRow) -> None:
@@ -176,32 +191,93 @@ class MemoryRecords:
 
 
 class MemoryCrls:
-    """`services.ports.CrlStore`; it knows of no revocation."""
+    """`services.ports.CrlStore` over lists, to be altered as plain SQL would."""
 
     def __init__(self) -> None:
         self.rows: list[CrlRow] = []
+        self.certificate_rows: list[CertificateRow] = []
+        self.audit: list[AuditRow] = []
+        self.revision = 1
 
-    def latest(self, authority_id: int) -> CrlRow | None:
-        return next((row for row in reversed(self.rows) if row.authority_id == authority_id), None)
+    def latest(self, authority_id: int, *, below: int | None = None) -> CrlRow | None:
+        rows = [row for row in self.rows if row.authority_id == authority_id]
+        wanted = [row for row in rows if below is None or row.number < below]
+        return max(wanted, key=lambda row: row.number, default=None)
 
     def latest_number(self, authority_id: int) -> int | None:
-        latest = self.latest(authority_id)
-        return None if latest is None else latest.number
+        return max((row.number for row in self.rows if row.authority_id == authority_id), default=None)
 
     def current_revision(self) -> int:
-        return 0
+        return self.revision
 
     def has_revocation_after(self, authority_id: int, revision: int) -> bool:
-        return False
+        return any((row.revoked_revision or 0) > revision for row in self._of(authority_id))
 
-    def revoked(self, authority_id: int, *, since: datetime) -> tuple[RevokedEntry, ...]:
-        return ()
+    def revocations_seen(self) -> RevocationsSeen:
+        revisions = [row.revoked_revision for row in self.certificate_rows if row.revoked_revision]
+        dates = [row.revoked_at for row in self.certificate_rows if row.revoked_at]
+        return RevocationsSeen(
+            rows=max(len(revisions), len(dates)),
+            revoked=len(dates),
+            sum_of_revisions=sum(revisions),
+            newest_revision=max(revisions, default=0),
+        )
+
+    def revoked_serials(self, authority_id: int, *, since: datetime) -> Iterator[int]:
+        for row in self._of(authority_id):
+            if row.revoked_at is not None and (row.not_after >= since or row.revoked_at >= since):
+                yield row.serial
+
+    def certificates(self, authority_id: int, serials: Sequence[int]) -> Iterator[CertificateRow]:
+        return (row for row in self._of(authority_id) if row.serial in serials)
 
     def add(self, row: CrlRow, audit: AuditRow) -> None:
+        if any((known.authority_id, known.number) == (row.authority_id, row.number) for known in self.rows):
+            raise AlreadyExists("that number is taken")
         self.rows.append(row)
+        self.audit.append(audit)
+
+    def alter(self, serial: int, /, **changes: Any) -> None:
+        """As plain SQL would: the mark stays what it was."""
+        rows = self.certificate_rows
+        self.certificate_rows = [replace(row, **changes) if row.serial == serial else row for row in rows]
+
+    def _of(self, authority_id: int) -> list[CertificateRow]:
+        return [row for row in self.certificate_rows if row.authority_id == authority_id]
+
+
+def marked_certificate(serial: int, **changes: Any) -> CertificateRow:
+    """Of authority 2 and application 1, unrevoked, valid for 90 days; its DER is none."""
+    values: dict[str, Any] = {
+        "authority_id": 2,
+        "serial": serial,
+        "profile_version_id": 1,
+        "application_id": 1,
+        "subject": "CN=dev-1",
+        "subject_key": "cn=dev-1",
+        "alternative_names": "[]",
+        "key_hash": "ab" * 32,
+        "not_before": NOW - timedelta(days=1),
+        "not_after": NOW + timedelta(days=90),
+        "der": b"0",
+        "source": "est",
+        "replaces": None,
+        "issued_at": NOW,
+    }
+    return CertificateRow(**values | changes, marker=MARKER)
+
+
+def revoked_certificate(serial: int, revision: int = 2, **changes: Any) -> CertificateRow:
+    revocation = {"revoked_at": NOW, "revocation_reason": "superseded", "revoked_revision": revision}
+    return marked_certificate(serial, **revocation | changes)
 
 
 def _matches(record: Record, match: Mapping[str, object]) -> bool:
     return all(
         (record.id if key == "id" else record.values.get(key)) == value for key, value in match.items()
     )
+
+
+def nothing_listed(authority_id: int, serial: int) -> bool:
+    """As `services.listed_revocations` answers where nothing was revoked."""
+    return False

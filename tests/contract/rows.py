@@ -7,9 +7,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from certuary.services.ports import AuditRow, BatchItem, CertificateRow, EnrolmentRow, Record
+from certuary.core.audit_chain import Chain
+from certuary.services.ports import (
+    AuditRow,
+    BatchItem,
+    CertificateRow,
+    EnrolmentRow,
+    ProfileVersionRow,
+    Record,
+)
+from certuary.store.event_stream import EventStream
 from certuary.store.records import DjangoRecordStore
+from tests.memory_records import MARKER
 
+STREAM = "0123456789abcdef"
+STREAM_KEY = b"a key for tests of audit streams"
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC)
 _serials = itertools.count(0x0193_5B2A_0000 << 96)
 
@@ -31,7 +43,12 @@ def certificate_row(**changes: Any) -> CertificateRow:
         replaces=None,
         issued_at=NOW,
     )
-    return replace(row, **changes)
+    return replace(row, **changes, marker=MARKER)
+
+
+def profile_version_row(profile_id: int, **changes: Any) -> ProfileVersionRow:
+    values: dict[str, Any] = {"number": 1, "toml": "one", "created_at": NOW, "created_by": "alice"}
+    return ProfileVersionRow(profile_id=profile_id, **(values | changes), marker=MARKER)
 
 
 def enrolment_row(**changes: Any) -> EnrolmentRow:
@@ -68,6 +85,15 @@ def audit_row(**changes: Any) -> AuditRow:
 def issued_item(**changes: Any) -> BatchItem:
     row = certificate_row(**changes)
     return BatchItem(audit=audit_row(), enrolment=enrolment_row(serial=row.serial), certificate=row)
+
+
+def new_chain(stream: str = STREAM) -> Chain:
+    return Chain(stream, STREAM_KEY)
+
+
+def new_store(stream: str = STREAM) -> DjangoRecordStore:
+    """Like one process each: it goes on where it was itself."""
+    return DjangoRecordStore(EventStream(lambda: new_chain(stream)))
 
 
 def application_values(name: str, **changes: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from certuary.store.certificates import (
 )
 from certuary.store.records import DjangoRecordStore
 from tests.contract.rows import NOW, certificate_row
+from tests.memory_records import MARKER
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -38,7 +39,9 @@ def store(*rows: CertificateRow) -> None:
 
 def revoke(row: CertificateRow) -> None:
     with DjangoRecordStore().transaction() as transaction:
-        transaction.revoke_certificate(row.authority_id, row.serial, at=NOW, reason="superseded")
+        transaction.revoke_certificate(
+            row.authority_id, row.serial, at=NOW, reason="superseded", marker=MARKER
+        )
 
 
 def without_id(row: CertificateRow | None) -> dict[str, Any] | None:

@@ -8,16 +8,15 @@ from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitte
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR, Actor
 from certuary.services.ports import Record, RecordStore
-from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import application_values, certificate_row
-from tests.memory_records import FixedClock, MemoryRecords
+from tests.contract.rows import application_values, certificate_row, new_store
+from tests.memory_records import MARKER, FixedClock, MemoryRecords
 
 ACTOR = Actor(name="admin", role=CA_ADMINISTRATOR)
 
 
 @pytest.fixture
 def deps(records: RecordStore) -> ChangeDeps:
-    return ChangeDeps(records=records, clock=FixedClock(), request_id="r1")
+    return ChangeDeps(records=records, clock=FixedClock(), marker=lambda: MARKER, request_id="r1")
 
 
 def add_application(deps: ChangeDeps) -> Record:
@@ -99,4 +98,4 @@ class TestInMemory(_Contract):
 class TestOnBothDatabases(_Contract):
     @pytest.fixture
     def records(self, database_url: str) -> RecordStore:
-        return DjangoRecordStore()
+        return new_store()

@@ -15,7 +15,8 @@ from certuary.services.load_snapshot import SnapshotLoader
 from certuary.services.ports import CertificateRow
 from certuary.store.feed import DjangoConfigFeed
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import NOW, add_group, application_values, certificate_row
+from tests.contract.rows import NOW, add_group, application_values, certificate_row, profile_version_row
+from tests.memory_records import MARKER
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -73,7 +74,9 @@ def test_a_new_profile_version_is_a_change_of_its_profile(
     revision = feed.read(0).revision
     assert isinstance(profile.id, int)
     with store.transaction() as transaction:
-        transaction.add_profile_version(profile.id, number=1, toml="text", at=NOW, by="alice")
+        transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="text", created_by="alice")
+        )
     (record,) = feed.read(revision).records
     assert record.values["toml"] == "text"
 
@@ -85,7 +88,7 @@ def test_revocations_are_told_once_they_are_news(store: DjangoRecordStore, feed:
             transaction.add_certificate(row)
     for row in rows[:2]:
         with store.transaction() as transaction:
-            transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded")
+            transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded", marker=MARKER)
     revision = feed.read(0).revision
     assert feed.read(0).revoked == ()
     assert feed.read(revision - 1).revoked == ((2, rows[1].serial),)

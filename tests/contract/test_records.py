@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
-from certuary.services.ports import RecordKind
+from certuary.services.audit_property_changes import audit_property_changes
+from certuary.services.ports import AuditRow, RecordKind
 from certuary.store.audit import list_events
 from certuary.store.certificates import DjangoCertificateReader
+from certuary.store.database import time_parameter
+from certuary.store.event_stream import EventStream
 from certuary.store.feed import DjangoConfigFeed
+from certuary.store.property_changes import DjangoPropertyChangeStore
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import NOW, add_group, application_values, audit_row, certificate_row
+from tests.contract.rows import (
+    NOW,
+    add_group,
+    application_values,
+    audit_row,
+    certificate_row,
+    new_chain,
+    new_store,
+    profile_version_row,
+)
+from tests.memory_records import MARKER, FixedClock
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
 
 @pytest.fixture
 def store() -> DjangoRecordStore:
-    return DjangoRecordStore()
+    return new_store()
 
 
 def current_revision() -> int:
@@ -188,8 +203,12 @@ def test_a_profile_shows_its_current_version_and_keeps_the_others(store: DjangoR
     with store.transaction() as transaction:
         profile = transaction.create("profile", {"name": "tls-device"})
         assert isinstance(profile.id, int)
-        first = transaction.add_profile_version(profile.id, number=1, toml="one", at=NOW, by="alice")
-        second = transaction.add_profile_version(profile.id, number=2, toml="two", at=NOW, by="bob")
+        first = transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="one", created_by="alice")
+        )
+        second = transaction.add_profile_version(
+            profile_version_row(profile.id, number=2, toml="two", created_by="bob")
+        )
     found = store.find("profile", name="tls-device")
     assert found is not None
     assert (found.values["toml"], found.values["version_id"], found.values["current_version"]) == (
@@ -204,9 +223,13 @@ def test_a_profile_version_number_is_taken_once(store: DjangoRecordStore) -> Non
     with store.transaction() as transaction:
         profile = transaction.create("profile", {"name": "tls-device"})
         assert isinstance(profile.id, int)
-        transaction.add_profile_version(profile.id, number=1, toml="one", at=NOW, by="alice")
+        transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="one", created_by="alice")
+        )
     with pytest.raises(AlreadyExists), store.transaction() as transaction:
-        transaction.add_profile_version(profile.id, number=1, toml="two", at=NOW, by="alice")
+        transaction.add_profile_version(
+            profile_version_row(profile.id, number=1, toml="two", created_by="alice")
+        )
 
 
 def test_revoking_marks_the_certificate_and_takes_a_revision(store: DjangoRecordStore) -> None:
@@ -215,7 +238,7 @@ def test_revoking_marks_the_certificate_and_takes_a_revision(store: DjangoRecord
         transaction.add_certificate(row)
     before = current_revision()
     with store.transaction() as transaction:
-        revoked = transaction.revoke_certificate(2, row.serial, at=NOW, reason="keyCompromise")
+        revoked = transaction.revoke_certificate(2, row.serial, at=NOW, reason="keyCompromise", marker=MARKER)
     assert (revoked.revoked_at, revoked.revocation_reason) == (NOW, "keyCompromise")
     assert DjangoCertificateReader().by_serial(2, row.serial) == revoked
     assert DjangoConfigFeed().read(before).revoked == ((2, row.serial),)
@@ -225,9 +248,11 @@ def test_revoking_twice_is_refused_and_writes_nothing(store: DjangoRecordStore) 
     row = certificate_row()
     with store.transaction() as transaction:
         transaction.add_certificate(row)
-        transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded")
+        transaction.revoke_certificate(2, row.serial, at=NOW, reason="superseded", marker=MARKER)
     with pytest.raises(AlreadyRevoked), store.transaction() as transaction:
-        transaction.revoke_certificate(2, row.serial, at=NOW + timedelta(hours=1), reason="keyCompromise")
+        transaction.revoke_certificate(
+            2, row.serial, at=NOW + timedelta(hours=1), reason="keyCompromise", marker=MARKER
+        )
     found = DjangoCertificateReader().by_serial(2, row.serial)
     assert found is not None
     assert (found.revoked_at, found.revocation_reason) == (NOW, "superseded")
@@ -238,7 +263,7 @@ def test_a_serial_of_another_authority_cannot_be_revoked(store: DjangoRecordStor
     with store.transaction() as transaction:
         transaction.add_certificate(row)
     with pytest.raises(NotFound), store.transaction() as transaction:
-        transaction.revoke_certificate(3, row.serial, at=NOW, reason="superseded")
+        transaction.revoke_certificate(3, row.serial, at=NOW, reason="superseded", marker=MARKER)
 
 
 def sql(statement: str) -> None:
@@ -247,7 +272,16 @@ def sql(statement: str) -> None:
         cursor.execute(statement)
 
 
+_nodes = itertools.count(1)
 INSERT = "INSERT INTO api_properties (property_key, property_value) VALUES ('some.key', '7')"
+
+
+def audited() -> tuple[AuditRow, ...]:
+    """The events, newest first, once a node of its own has turned what the triggers recorded into events."""
+    node = EventStream(lambda: new_chain(f"node-{next(_nodes)}"))
+    changes = DjangoPropertyChangeStore(node)
+    audit_property_changes(changes, FixedClock())
+    return tuple(each.event for each in list_events())
 
 
 def test_a_property_typed_in_sql_is_active_and_audited_once(store: DjangoRecordStore) -> None:
@@ -255,22 +289,47 @@ def test_a_property_typed_in_sql_is_active_and_audited_once(store: DjangoRecordS
     found = store.find("property", property_key="some.key")
     assert found is not None
     assert found.values == {"property_key": "some.key", "property_value": "7", "status": "Active"}
-    (event,) = [each.event for each in list_events()]
+    (event,) = audited()
     assert (event.kind, event.actor_kind, event.actor) == ("property.added", "sql", "direct SQL")
     assert event.target == "property:some.key"
-    assert abs(event.at - NOW) > timedelta(0)
-    assert json.loads(event.detail)["after"] == {"property_value": "7", "status": "Active"}
+    detail = json.loads(event.detail)
+    assert detail["after"] == {"property_value": "7", "status": "Active"}
+    changed_at = datetime.fromisoformat(detail["at"])
+    assert abs(changed_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert ("database_user" in detail) == (connection.vendor == "postgresql")
+    assert len(audited()) == 1
 
 
 def test_changing_and_deleting_a_property_in_sql_is_audited(store: DjangoRecordStore) -> None:
     sql(INSERT)
     sql("UPDATE api_properties SET status = 'Inactive'")
     sql("DELETE FROM api_properties")
-    removed, changed, _ = [each.event for each in list_events()]
+    removed, changed, _ = audited()
     assert (changed.kind, removed.kind) == ("property.changed", "property.removed")
     detail = json.loads(changed.detail)
     assert (detail["before"]["status"], detail["after"]["status"]) == ("Active", "Inactive")
     assert json.loads(removed.detail)["after"] is None
+
+
+def test_each_change_has_one_event_however_many_nodes_look(store: DjangoRecordStore) -> None:
+    for number in range(30):
+        sql(f"INSERT INTO api_properties (property_key, property_value) VALUES ('key.{number}', '7')")
+    together = threading.Barrier(3)
+    found: list[int] = []
+
+    def look() -> None:
+        together.wait()
+        found.append(len(audited()))
+        connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    targets = [event.target for event in audited()]
+    assert sorted(targets) == sorted(f"property:key.{number}" for number in range(30))
 
 
 def test_a_property_changed_by_a_command_is_not_taken_for_sql(store: DjangoRecordStore) -> None:
@@ -279,10 +338,32 @@ def test_a_property_changed_by_a_command_is_not_taken_for_sql(store: DjangoRecor
         transaction.create("property", values)
         transaction.update("property", "some.key", {"property_value": "8"})
         transaction.retire("property", "some.key")
-    assert list_events() == ()
+    assert audited() == ()
     assert store.all("property") == ()
     sql(INSERT)
-    assert len(list_events()) == 1
+    assert len(audited()) == 1
+
+
+def test_silenced_triggers_are_found_and_record_again(store: DjangoRecordStore) -> None:
+    sql("UPDATE config_revision SET service_is_writing = '1'")
+    with store.transaction() as transaction:  # which does not end the silence unseen
+        transaction.create("property", {"property_key": "other", "property_value": "7", "status": "Active"})
+    (event,) = audited()
+    assert (event.kind, event.actor_kind) == ("property.recording_silenced", "sql")
+    sql(INSERT)
+    assert [event.kind for event in audited()] == ["property.added", "property.recording_silenced"]
+
+
+@pytest.mark.parametrize("written", ["no JSON", "[" * 100_000, "7", '"\\ud800"'])
+def test_whatever_was_written_among_the_changes_becomes_an_event(written: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO property_changes (at, operation, property_key, after, database_user)"
+            " VALUES (%s, 'invented', 'some.key', %s, '')",
+            [str(time_parameter(NOW)), written],
+        )
+    (event,) = audited()
+    assert event.kind == "property.changed"
 
 
 def test_properties_are_found_by_key_and_refused_twice(store: DjangoRecordStore) -> None:

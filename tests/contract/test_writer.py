@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +13,19 @@ from random import Random
 import pytest
 from django.db import connection
 
+from certuary.core.audit_chain import Head
 from certuary.core.values import serial_to_text
 from certuary.errors import DatabaseDown, Unavailable
 from certuary.services.ports import BatchItem
 from certuary.store import setup
 from certuary.store import writer as writer_module
 from certuary.store.audit import list_events
+from certuary.store.batch_rows import ChainedItem, chain_events
 from certuary.store.batch_session import BatchSession, ItemRefused
 from certuary.store.certificates import DjangoCertificateReader, list_certificates
 from certuary.store.models import Certificate, Enrolment
 from certuary.store.writer import GroupCommitWriter, open_session
-from tests.contract.rows import audit_row, certificate_row, enrolment_row, issued_item
+from tests.contract.rows import audit_row, certificate_row, enrolment_row, issued_item, new_chain
 from tests.postgres import PostgresServer
 
 WAIT = 20.0
@@ -30,7 +33,7 @@ WAIT = 20.0
 
 @pytest.fixture
 def writer(database_url: str) -> Iterator[GroupCommitWriter]:
-    writer = GroupCommitWriter()
+    writer = GroupCommitWriter(new_chain())
     yield writer
     writer.close()
 
@@ -48,7 +51,7 @@ class HeldSession:
     def go_on(self) -> None:
         self._go_on.set()
 
-    def commit(self, items: Sequence[BatchItem]) -> None:
+    def commit(self, items: Sequence[ChainedItem]) -> None:
         self.entered.set()
         assert self._go_on.wait(WAIT)
         self.batches.append(len(items))
@@ -56,6 +59,9 @@ class HeldSession:
             raise self.failures.pop(0)
         if self._real is not None:
             self._real.commit(items)
+
+    def head(self, stream: str) -> Head | None:
+        return self._real.head(stream) if self._real is not None else None
 
     def close(self) -> None:
         if self._real is not None:
@@ -65,6 +71,15 @@ class HeldSession:
 def outcome(future: Future[None]) -> str:
     error = future.exception(WAIT)
     return "committed" if error is None else type(error).__name__
+
+
+_fresh = itertools.count(1)
+
+
+def chained(item: BatchItem) -> list[ChainedItem]:
+    """As the first of a stream of its own."""
+    items, _ = chain_events([item], new_chain(f"stream-{next(_fresh)}"))
+    return items
 
 
 def counts() -> tuple[int, int, int]:
@@ -121,7 +136,7 @@ def test_items_of_every_shape_commit_together(database_url: str) -> None:
         held._real = open_session()
         return held
 
-    writer = GroupCommitWriter(session)
+    writer = GroupCommitWriter(new_chain(), session)
     first = writer.submit(issued_item())
     assert held.entered.wait(WAIT)
     refused = BatchItem(
@@ -146,7 +161,7 @@ def test_a_bad_item_does_not_fail_its_neighbours(database_url: str) -> None:
         held._real = open_session()
         return held
 
-    writer = GroupCommitWriter(session)
+    writer = GroupCommitWriter(new_chain(), session)
     taken = certificate_row()
     first = writer.submit(BatchItem(audit=audit_row(), certificate=taken))
     assert held.entered.wait(WAIT)
@@ -171,7 +186,7 @@ def test_small_and_large_numbers_and_nulls_share_one_prepared_statement(
     for application_id, csr_der in ((1, b"x"), (70_000, None), (None, b"y"), (1 << 40, None)):
         enrolment = enrolment_row(application_id=application_id, csr_der=csr_der)
         certificate = certificate_row(application_id=application_id, replaces=None if csr_der else "01")
-        session.commit([BatchItem(audit=audit_row(), enrolment=enrolment, certificate=certificate)])
+        session.commit(chained(BatchItem(audit=audit_row(), enrolment=enrolment, certificate=certificate)))
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         assert cursor.fetchone() == (1,)
@@ -181,7 +196,7 @@ def test_small_and_large_numbers_and_nulls_share_one_prepared_statement(
 def test_a_value_too_long_for_an_index_fails_its_item_alone(postgres: PostgresServer) -> None:
     setup.configure(postgres.url("prepared"))
     with pytest.raises(ItemRefused):
-        open_session().commit([issued_item(key_hash=Random(7).randbytes(4000).hex())])
+        open_session().commit(chained(issued_item(key_hash=Random(7).randbytes(4000).hex())))
     connection.close()
 
 
@@ -194,7 +209,7 @@ def test_a_text_that_cannot_be_stored_is_refused_and_the_writer_goes_on(writer: 
 
 def test_coroutines_are_woken_once_a_batch(database_url: str) -> None:
     held = HeldSession()
-    writer = GroupCommitWriter(lambda: held)
+    writer = GroupCommitWriter(new_chain(), lambda: held)
     wakings: list[int] = []
 
     async def enrol_many() -> None:
@@ -232,7 +247,7 @@ def test_a_coroutine_that_gave_up_does_not_disturb_the_others(writer: GroupCommi
 
 
 def test_closing_commits_what_is_queued_and_refuses_more(database_url: str) -> None:
-    writer = GroupCommitWriter()
+    writer = GroupCommitWriter(new_chain())
     futures = [writer.submit(issued_item()) for _ in range(200)]
     writer.close()
     assert {outcome(future) for future in futures} == {"committed"}
@@ -244,7 +259,7 @@ def test_closing_commits_what_is_queued_and_refuses_more(database_url: str) -> N
 def test_past_its_bound_the_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "MAX_QUEUED", 3)
     held = HeldSession()
-    writer = GroupCommitWriter(lambda: held)
+    writer = GroupCommitWriter(new_chain(), lambda: held)
     futures = [writer.submit(issued_item())]
     assert held.entered.wait(WAIT)
     futures += [writer.submit(issued_item()) for _ in range(3)]
@@ -266,7 +281,7 @@ def test_a_lost_database_fails_the_batch_and_is_tried_again() -> None:
             raise DatabaseDown("still gone")
         return held
 
-    writer = GroupCommitWriter(session)
+    writer = GroupCommitWriter(new_chain(), session)
     assert outcome(writer.submit(issued_item())) == "DatabaseDown"
     until(lambda: len(opened) == 3)
     assert not writer.available, "a connection is no commit"
@@ -279,7 +294,7 @@ def test_who_waits_behind_a_commit_that_fails_slowly_fails_with_it(monkeypatch: 
     monkeypatch.setattr("certuary.store.writer.SLOW_FAILURE_SECONDS", 0.0)
     held = HeldSession()
     held.failures = [DatabaseDown("locked")]
-    writer = GroupCommitWriter(lambda: held)
+    writer = GroupCommitWriter(new_chain(), lambda: held)
     first = writer.submit(issued_item())
     assert held.entered.wait(WAIT)
     behind = [writer.submit(issued_item()) for _ in range(3)]
@@ -294,7 +309,7 @@ def test_closing_after_a_slow_failure_ends_the_writer(monkeypatch: pytest.Monkey
     monkeypatch.setattr("certuary.store.writer.SLOW_FAILURE_SECONDS", 0.0)
     held = HeldSession()
     held.failures = [DatabaseDown("locked")]
-    writer = GroupCommitWriter(lambda: held)
+    writer = GroupCommitWriter(new_chain(), lambda: held)
     first = writer.submit(issued_item())
     assert held.entered.wait(WAIT)
     closing = threading.Thread(target=writer.close)
@@ -310,7 +325,7 @@ def test_while_the_database_is_gone_items_fail_without_delay() -> None:
     def session() -> BatchSession:
         raise DatabaseDown("gone")
 
-    writer = GroupCommitWriter(session)
+    writer = GroupCommitWriter(new_chain(), session)
     until(lambda: not writer.available)
     began = time.monotonic()
     assert [outcome(writer.submit(issued_item())) for _ in range(50)] == ["DatabaseDown"] * 50
@@ -322,7 +337,7 @@ def test_an_unforeseen_error_fails_its_item_alone() -> None:
     held = HeldSession()
     held.failures = [RuntimeError("a mistake of ours"), ItemRefused()]
     held.go_on()
-    writer = GroupCommitWriter(lambda: held)
+    writer = GroupCommitWriter(new_chain(), lambda: held)
     assert outcome(writer.submit(issued_item())) == "DatabaseDown"
     assert outcome(writer.submit(issued_item())) == "DatabaseDown"
     assert outcome(writer.submit(issued_item())) == "committed"
@@ -344,7 +359,7 @@ def crash_under_load(server: PostgresServer, url: str) -> set[str]:
     setup.configure(url)
     setup.migrate()
     connection.close()
-    writer = GroupCommitWriter()
+    writer = GroupCommitWriter(new_chain())
     acknowledged: set[str] = set()
     outcomes: list[str] = []
     enough = threading.Event()

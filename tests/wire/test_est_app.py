@@ -30,6 +30,7 @@ from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.ports import BatchItem
 from certuary.services.snapshot import ActiveProfile, Authority, Snapshot
+from tests.memory_records import MARKER, nothing_listed
 from tests.unit.services.builders import application, snapshot
 
 PROFILE_TOML = (Path(certuary.__file__).parent / "profiles/tls-device.toml").read_text()
@@ -84,11 +85,17 @@ class World:
             clock=GuardedClock(wall=utc_now, steady=time.monotonic, newest_event_at=None),
             steady=time.monotonic,
             writer=self.writer,
-            directory=CertificateDirectory(cast(Any, None)),
+            directory=CertificateDirectory(cast(Any, None), MARKER, nothing_listed),
             credentials=CredentialCache(os.urandom(32)),
             quota=PasswordQuota(),
             checker=cast(Any, self.checker),
-            enrol=EnrolDeps(reader=cast(Any, None), blocklist=lambda: EMPTY, keys_in_flight=KeysInFlight()),
+            enrol=EnrolDeps(
+                reader=cast(Any, None),
+                blocklist=lambda: EMPTY,
+                keys_in_flight=KeysInFlight(),
+                is_listed=nothing_listed,
+                marker=MARKER,
+            ),
             blocking=ThreadPoolExecutor(max_workers=1),
             random_octets=os.urandom,
             count=lambda what: None,

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from certuary.cli.invocation import Reading, invocation
-from certuary.cli.output import emit_items, note, plain
-from certuary.cli.session import open_records
+from certuary.cli.output import cell, emit, emit_items, moment_text, note, plain, progress, table
+from certuary.cli.session import open_records, open_settings
+from certuary.errors import AuditBroken
+from certuary.server.wiring import open_store, unlock_keys
+from certuary.services.checkpoint_file import checkpoints_path, read_checkpoints
+from certuary.services.ports import CheckpointStore
+from certuary.services.trust import AUDIT_NAME, AUDIT_ROLE, read_trust
+from certuary.services.verify_audit import (
+    AuditReport,
+    Finding,
+    FoundCheckpoint,
+    VerifyDeps,
+    verify_audit,
+)
 
 if TYPE_CHECKING:
-    from certuary.store.audit import NumberedEvent
+    from certuary.services.ports import StoredEvent
 
 app = typer.Typer(
     help="Audit events: what happened, and who did it.", no_args_is_help=True, add_completion=False
@@ -62,10 +77,79 @@ def export(
         sys.stdout.write(json.dumps(_describe(event), default=plain) + "\n")
 
 
-def _describe(numbered: NumberedEvent) -> Mapping[str, object]:
-    event = numbered.event
+@app.command(cls=Reading)
+def verify(
+    context: typer.Context,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="A copy of checkpoints.jsonl that was kept elsewhere."
+        ),
+    ] = None,
+) -> None:
+    """Check that no event was changed, removed or slipped in.
+
+    Reads every event. Exit code 65 when something is found.
+    """
+    shared = invocation(context)
+    settings = open_settings(shared)
+    secret = unlock_keys(settings).store((AUDIT_ROLE,)).load_secret(AUDIT_NAME, role=AUDIT_ROLE)
+    stores = open_store(settings)
+    from certuary.store.audit import events_by_stream, stream_processes
+    from certuary.store.database import consistent_read
+
+    # What is read is the moment of the first statement. The file is read before, and so tells of nothing newer.
+    kept = _checkpoints_in_file(
+        checkpoint or checkpoints_path(settings.home), must_exist=checkpoint is not None
+    )
+    with consistent_read():
+        report = verify_audit(
+            VerifyDeps(
+                checkpoint_key=read_trust(settings.keys_dir).checkpoint_key,
+                audit_secret=secret,
+                events=events_by_stream(),
+                processes=stream_processes,
+                checkpoints=chain(kept, _checkpoints_in_database(stores.checkpoints)),
+                tell=progress(),
+            )
+        )
+    emit(shared, asdict(report), _report_text(report))
+    if report.found:
+        raise AuditBroken(f"{report.found} findings" if report.found > 1 else "1 finding")
+
+
+def _checkpoints_in_file(path: Path, *, must_exist: bool) -> Iterator[FoundCheckpoint]:
+    if not must_exist and not path.exists():
+        return
+    for number, found in read_checkpoints(path):
+        yield FoundCheckpoint(place=f"{path.name}, line {number}", checkpoint=found)
+
+
+def _checkpoints_in_database(checkpoints: CheckpointStore) -> Iterator[FoundCheckpoint]:
+    for found in checkpoints.all():
+        yield FoundCheckpoint(place=f"database, checkpoint {found.number}", checkpoint=found)
+
+
+def _report_text(report: AuditReport) -> str:
+    streams = [asdict(stream) for stream in report.streams]
+    parts = [
+        f"{report.events} events, {report.checkpoints} checkpoints",
+        table(("stream", "process", "events", "last", "covered"), streams),
+    ]
+    findings = [f"{finding.what}: {cell(finding.detail)}{_when(finding)}" for finding in report.findings]
+    if report.found > len(findings):
+        findings.append(f"and {report.found - len(findings)} more")
+    return "\n\n".join([*parts, "\n".join(findings) or "nothing found: every event is as it was written"])
+
+
+def _when(finding: Finding) -> str:
+    return "" if finding.at is None else f" ({cell(finding.kind)}, {moment_text(finding.at)})"
+
+
+def _describe(stored: StoredEvent) -> Mapping[str, object]:
+    event = stored.event
     return {
-        "number": numbered.number,
+        "number": stored.number,
         "at": event.at,
         "kind": event.kind,
         "actor_kind": event.actor_kind,
@@ -74,4 +158,7 @@ def _describe(numbered: NumberedEvent) -> Mapping[str, object]:
         "address": event.address,
         "request_id": event.request_id,
         "detail": json.loads(event.detail or "{}"),
+        "stream": stored.stream,
+        "seq": stored.seq,
+        "hash": stored.hash.hex(),
     }

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from certuary.cli.invocation import Changing, Reading, invocation
-from certuary.cli.output import emit, emit_item, emit_items, write_export
+from certuary.cli.output import emit, emit_item, emit_items, note, write_export
 from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
+from certuary.core.values import serial_to_text
 from certuary.services.authorities import certificate_der, chain_of, export_certificates
 from certuary.services.change_record import ChangeDeps, require_ca_administrator
 from certuary.services.create_authority import ISSUING_NAME
@@ -68,22 +69,30 @@ def crl(context: typer.Context, name: Name) -> None:
     """Sign and publish an authority's next CRL now: the root's once a year, or after a revocation."""
     session = open_change(invocation(context))
     require_ca_administrator(session.actor, "publishing a CRL", session.deps)
-    from certuary.store.crls import DjangoCrlStore
-
     authority = find_named(session.records, "authority", name)
     role = str(authority.values["kind"])
     signer = session.keys.store((role,)).load_key(str(authority.values["key_name"]), role=role)
     published = publish_crl(
         CrlIssuer.from_record(authority),
         signer,
-        _crl_deps(DjangoCrlStore(), session.actor.name, session.deps),
+        _crl_deps(session.crls, session.actor.name, session.deps),
     )
-    data = {"authority": name, "number": published.number, "next_update": published.next_update}
-    emit(invocation(context), data, f"published CRL {published.number} of {name}")
+    for altered in published.altered:
+        note(f"certificate {serial_to_text(altered.serial)} was altered in the database: {altered.reason}")
+    row = published.crl
+    data = {"authority": name, "number": row.number, "next_update": row.next_update}
+    emit(invocation(context), data, f"published CRL {row.number} of {name}")
 
 
 def _crl_deps(crls: CrlStore, actor: str, deps: ChangeDeps) -> CrlDeps:
-    return CrlDeps(crls=crls, clock=deps.clock, actor_kind="user", actor=actor, request_id=deps.request_id)
+    return CrlDeps(
+        crls=crls,
+        clock=deps.clock,
+        marker=deps.marker(),
+        actor_kind="user",
+        actor=actor,
+        request_id=deps.request_id,
+    )
 
 
 def _describe(record: Record) -> Mapping[str, object]:

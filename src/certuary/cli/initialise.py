@@ -22,7 +22,8 @@ from certuary.est.request import make_request_id
 from certuary.keystore.file import FileKeyStore, create_key_store
 from certuary.keystore.index import INDEX_NAME
 from certuary.server.config import Settings
-from certuary.server.wiring import open_store
+from certuary.server.wiring import Stores, load_marker, open_store
+from certuary.services.audit_stream import commands_chain
 from certuary.services.change_record import ChangeDeps
 from certuary.services.first_start import (
     first_start_path,
@@ -37,7 +38,7 @@ from certuary.services.initialise import (
     check_new_home,
     initialise,
 )
-from certuary.services.ports import CrlStore, KeyStore, RecordStore
+from certuary.services.ports import KeyStore
 
 app = typer.Typer(add_completion=False)
 
@@ -133,22 +134,29 @@ def _initialise(
     tell("making the key store")
     keys = _open_or_create_key_store(settings, passphrase_file)
     tell("making the tables")
-    records, crls = _make_tables(settings, tell)
+    stores = _make_tables(settings, keys, tell)
     add_settings(settings.home, lines)  # not sooner: a database URL that does not work is not kept
-    changes = ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom))
+    changes = ChangeDeps(
+        records=stores.records,
+        clock=system_clock(),
+        marker=lambda: load_marker(keys, stores.records.instance()),
+        request_id=make_request_id(os.urandom),
+    )
     initialise(
-        new, InitialiseDeps(keys=keys, keys_dir=settings.keys_dir, changes=changes, crls=crls, progress=tell)
+        new,
+        InitialiseDeps(
+            keys=keys, keys_dir=settings.keys_dir, changes=changes, crls=stores.crls, progress=tell
+        ),
     )
 
 
-def _make_tables(settings: Settings, tell: Callable[[str], None]) -> tuple[RecordStore, CrlStore]:
-    records = open_store(settings, must_be_current=False).records
+def _make_tables(settings: Settings, keys: KeyStore, tell: Callable[[str], None]) -> Stores:
+    stores = open_store(settings, chain=lambda: commands_chain(keys), must_be_current=False)
     # The store's modules want a configured database before they are imported.
-    from certuary.store.crls import DjangoCrlStore
     from certuary.store.setup import migrate
 
     migrate(tell)
-    return records, DjangoCrlStore()
+    return stores
 
 
 def _open_or_create_key_store(settings: Settings, passphrase_file: Path | None) -> KeyStore:

@@ -14,9 +14,11 @@ from certuary.cli.output import emit, emit_items, note, progress
 from certuary.cli.session import open_change, open_gate, open_records, open_settings
 from certuary.core.seal import fingerprint
 from certuary.errors import InvalidSeal
+from certuary.server.wiring import home_marker, unlock_keys
 from certuary.services.accept_rollback import accept_rollback
 from certuary.services.adopt_record import Shown, adopt_record, forget_record, parse_kind, show_record
 from certuary.services.change_record import require_ca_administrator
+from certuary.services.verify_marks import verify_marks
 from certuary.services.verify_seals import Finding, verify_seals
 
 app = typer.Typer(
@@ -35,12 +37,26 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name; a group's c
 
 
 @app.command(cls=Reading)
-def verify(context: typer.Context) -> None:
-    """Verify every record. Exit code 65 when one cannot be believed."""
-    findings = list(_findings(invocation(context)))
-    emit_items(invocation(context), [asdict(finding) for finding in findings], ("kind", "name", "reason"))
-    if findings:
-        raise InvalidSeal(f"{len(findings)} of them cannot be believed; docs/seals.md says what to do")
+def verify(
+    context: typer.Context,
+    records_only: Annotated[
+        bool,
+        typer.Option(
+            "--records-only", help="Seals only, which takes no passphrase; no certificates, no CRLs."
+        ),
+    ] = False,
+) -> None:
+    """Verify every seal and every mark. Exit code 65 when something cannot be believed."""
+    shared = invocation(context)
+    counter = Counter("records")
+    findings = list(_findings(shared, counter))
+    if not records_only:
+        findings += _mark_findings(shared)
+    if not findings:
+        emit(shared, [], f"{counter.seen} records verified: everything holds")
+        return
+    emit_items(shared, [asdict(finding) for finding in findings], ("kind", "name", "reason"))
+    raise InvalidSeal(f"{len(findings)} of these cannot be believed; certuary seal show KIND NAME tells more")
 
 
 @app.command(cls=Reading)
@@ -90,22 +106,42 @@ def accept_rollback_(context: typer.Context) -> None:
         note(f"warning: {one.kind} {one.name!r} is left out: {one.reason}")
 
 
-def _findings(shared: Invocation) -> Iterator[Finding]:
+class Counter:
+    """Tells the progress of long work."""
+
+    def __init__(self, what: str) -> None:
+        self.seen = 0
+        self._what = what
+        self._tell = progress()
+
+    def __call__(self) -> None:
+        self.seen += 1
+        if self.seen % _COUNT_EVERY == 0:
+            self._tell(f"{self.seen:,} {self._what} verified")
+
+
+def _findings(shared: Invocation, counted: Callable[[], None]) -> Iterator[Finding]:
     settings = open_settings(shared)
     records = open_records(shared)
-    yield from verify_seals(records, open_gate(settings, records), _counter("records"))
+    yield from verify_seals(records, open_gate(settings, records), counted)
 
 
-def _counter(what: str) -> Callable[[], None]:
-    tell, seen = progress(), 0
+def _mark_findings(shared: Invocation) -> Iterator[Finding]:
+    settings = open_settings(shared)
+    records = open_records(shared)
+    # The store's modules want a configured database before they are imported.
+    from certuary.store.marked_rows import DjangoMarkedRows
 
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen % _COUNT_EVERY == 0:
-            tell(f"{seen:,} {what} verified")
-
-    return count
+    tell = progress()
+    marker = home_marker(settings, unlock_keys(settings))
+    found = verify_marks(
+        DjangoMarkedRows(),
+        marker,
+        records.all("authority"),
+        lambda done, total: tell(f"{done:,} of about {total:,} certificates verified"),
+    )
+    for one in found:
+        yield Finding(kind=one.kind, name=one.name, reason=one.reason)
 
 
 def _shown(shared: Invocation, kind: str, name: str) -> Shown:

@@ -12,8 +12,9 @@ from certuary.errors import ConfigError, NotAuthenticated
 from certuary.est.request import make_request_id
 from certuary.keystore.file import UnlockedKeys
 from certuary.server.config import Settings
-from certuary.server.wiring import open_high_water, open_store, unlock_keys
+from certuary.server.wiring import home_marker, open_high_water, open_store, unlock_keys
 from certuary.services.accept_rollback import LoneGate
+from certuary.services.audit_stream import commands_chain
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
 from certuary.services.change_record import ChangeDeps
@@ -23,11 +24,11 @@ from certuary.services.guarded_clock import GuardedClock, utc_now
 from certuary.services.high_water import HighWater
 from certuary.services.initialise import load_pepper
 from certuary.services.passwords import Passwords
-from certuary.services.ports import Clock, RecordStore
+from certuary.services.ports import Clock, CrlStore, RecordStore
 from certuary.services.record_gate import Gate, RecordGate
 from certuary.services.seal_changes import Sealing
 from certuary.services.signing_key import OperatorKeys, open_operator_keys
-from certuary.services.trust import OPERATOR_ROLE, read_trust
+from certuary.services.trust import AUDIT_ROLE, OPERATOR_ROLE, read_trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class ChangeSession:
 
     settings: Settings
     records: RecordStore
+    crls: CrlStore
     keys: UnlockedKeys
     passwords: Passwords
     actor: Actor
@@ -47,6 +49,7 @@ class OpenedKeys:
     """What the key store's passphrase opens for a command."""
 
     keys: UnlockedKeys
+    crls: CrlStore
     passwords: Passwords
     operator: OperatorKeys
     high_water: HighWater
@@ -91,6 +94,7 @@ def open_change(shared: Invocation, *, despite_manifest: bool = False) -> Change
     return ChangeSession(
         settings=settings,
         records=records,
+        crls=opened.crls,
         keys=opened.keys,
         passwords=opened.passwords,
         actor=signer.actor,
@@ -100,14 +104,20 @@ def open_change(shared: Invocation, *, despite_manifest: bool = False) -> Change
 
 def open_keys(settings: Settings) -> OpenedKeys:
     """Unlock the key store; nobody has signed in yet."""
-    records = open_store(settings).records
     keys = unlock_keys(settings)
+    stores = open_store(settings, chain=lambda: commands_chain(keys.store((AUDIT_ROLE,))))
     return OpenedKeys(
         keys=keys,
+        crls=stores.crls,
         passwords=Passwords(load_pepper(keys.store(("secret",)))),
         operator=open_operator_keys(keys.store((OPERATOR_ROLE,)), read_trust(settings.keys_dir)),
         high_water=open_high_water(settings),
-        deps=ChangeDeps(records=records, clock=system_clock(), request_id=make_request_id(os.urandom)),
+        deps=ChangeDeps(
+            records=stores.records,
+            clock=system_clock(),
+            marker=lambda: home_marker(settings, keys),
+            request_id=make_request_id(os.urandom),
+        ),
     )
 
 

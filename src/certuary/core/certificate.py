@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -106,6 +107,15 @@ def sign_plan(plan: CertificatePlan, key: SigningKey) -> IssuedCertificate:
         list(plan.extensions),
     ).sign(key, hash_for(key))
     return IssuedCertificate(certificate=certificate, der=certificate.public_bytes(Encoding.DER))
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """By name and signature; dates are another question."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def hash_for(key: SigningKey) -> HashAlgorithm | None:

@@ -12,7 +12,7 @@ takes tens of times as long and holds a list of 100,000 in memory twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
@@ -62,10 +62,14 @@ def build_crl(
     this_update: datetime,
     next_update: datetime,
     revoked: Iterable[Revoked],
+    kept: Iterable[bytes] = (),
 ) -> bytes:
-    """Make and sign the list; give back its DER. Times lose their fractions of a second."""
+    """Make and sign the list; give back its DER. Times lose their fractions of a second.
+
+    `kept` are entries of an earlier list, as `listed_entries` gave them: they come first.
+    """
     algorithm = _signature_algorithm(signer)
-    entries = b"".join(map(_entry, revoked))
+    entries = b"".join((*kept, *map(_entry, revoked)))
     signed_part = der.tlv(
         der.SEQUENCE,
         der.integer(1),
@@ -79,6 +83,24 @@ def build_crl(
     )
     signature = der.tlv(der.BIT_STRING, b"\x00", _sign(signer, signed_part))
     return der.tlv(der.SEQUENCE, signed_part, algorithm, signature)
+
+
+def listed_entries(crl_der: bytes) -> Iterator[tuple[int, bytes]]:
+    """Serial number and encoded entry of all that one of our own lists holds, in its order."""
+    at, end = der.enter(crl_der, *der.enter(crl_der, 0, len(crl_der), der.SEQUENCE), der.SEQUENCE)
+    # version, signature, issuer, thisUpdate, nextUpdate
+    for _ in range(5):
+        _, _, at = der.read(crl_der, at, end)
+    tag, at, end = der.read(crl_der, at, end)
+    if tag != der.SEQUENCE:  # nothing is revoked: these are the extensions
+        return
+    while at < end:
+        # Each of our entries is shorter than 128 octets, and so are the serial numbers in them.
+        stop = at + 2 + crl_der[at + 1]
+        serial_at = at + 4
+        serial_octets = crl_der[serial_at : serial_at + crl_der[at + 3]]
+        yield int.from_bytes(serial_octets, "big"), crl_der[at:stop]
+        at = stop
 
 
 def check_reason(reason: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 from cryptography import x509
 
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.core.values import serial_to_text
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.services.listener_certificate import ListenerIssuer, renew_listener_certificate
@@ -31,6 +32,7 @@ class ListenerJobDeps:
     path: Path
     hostnames: Sequence[str]
     status_url: str
+    marker: Marker
 
 
 class ListenerJob:
@@ -79,7 +81,7 @@ class ListenerJob:
     def _record(self, row: CertificateRow) -> None:
         detail = {"alternative_names": row.alternative_names, "not_after": row.not_after.isoformat()}
         with self._deps.records.transaction() as transaction:
-            transaction.add_certificate(row)
+            transaction.add_certificate(replace(row, marker=self._deps.marker))
             transaction.add_audit(
                 AuditRow(
                     at=row.issued_at,

@@ -21,35 +21,45 @@ from pathlib import Path
 import structlog
 import uvloop
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
+from certuary.server.checkpoint_job import CheckpointJob, CheckpointJobDeps
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
-from certuary.server.crl_job import CrlJob, CrlJobDeps
+from certuary.server.crl_job import LEASE, CrlJob, CrlJobDeps
 from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
+from certuary.server.lease import Lease
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
+from certuary.server.property_job import PropertyJob
 from certuary.server.seal_job import SealJob, SealJobDeps
 from certuary.server.status_http import StatusServer
+from certuary.server.stream_job import StreamJob
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_high_water,
     open_key_store,
     open_store,
     preload_store,
     signer_loader,
 )
+from certuary.services.audit_stream import OwnStream
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.blocklist_file import BlocklistFile
+from certuary.services.checkpoint_file import CheckpointFile, checkpoints_path
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.listener_certificate import listener_path
 from certuary.services.ports import Clock, KeyStore, Record
 from certuary.services.process_report import ProcessReport
 from certuary.services.record_gate import RecordGate
-from certuary.services.trust import Trust
+from certuary.services.trust import CHECKPOINT_NAME, CHECKPOINT_ROLE, Trust
 from certuary.services.watch_seals import SealWatch
 from certuary.status.app import StatusDeps, build
 from certuary.status.health import CrlFacts, NodeFacts, assess
@@ -92,13 +102,16 @@ class StatusProcess:
         self._clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
         self._state = NodeState()
         keys = open_key_store(settings, orders.role_keys)
-        stores = open_store(settings, must_be_current=False)
+        own = OwnStream(node=orders.node, process=ROLE, stream=orders.stream, key=orders.stream_key)
+        chain = own.new_chain()
+        stores = open_store(settings, chain=lambda: chain, must_be_current=False)
         try:
             check_schema()
         except DatabaseDown as problem:  # what can be told without it is told; the jobs find it by themselves
             _log.error("the database cannot be reached", problem=str(problem))
         trust = Trust.from_text(orders.trust)
-        self._jobs = job_thread(settings, stores, keys, trust, self._clock, self._state, node=orders.node)
+        marker = load_marker(keys, trust.instance)
+        self._jobs = job_thread(settings, stores, keys, trust, marker, self._clock, self._state, own)
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -201,32 +214,49 @@ def job_thread(
     stores: Stores,
     keys: KeyStore,
     trust: Trust,
+    marker: Marker,
     clock: GuardedClock,
     state: NodeState,
-    *,
-    node: str,
+    own: OwnStream,
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
+    # Authorities that somebody altered sign nothing.
+    believed = BelievedRecords(stores.records, RecordGate(trust, open_high_water(settings), stores.records))
+    holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    stream_job = StreamJob(own, stores.streams, stores.records, clock.now)
+    property_job = PropertyJob(stores.property_changes, safe_clock)
+    checkpoint_job = CheckpointJob(
+        CheckpointJobDeps(
+            checkpoints=stores.checkpoints,
+            lease=Lease(stores.leases, LEASE, holder),
+            key=_checkpoint_key(keys),
+            instance=trust.instance,
+            file=CheckpointFile(checkpoints_path(settings.home)),
+            clock=safe_clock,
+            steady=time.monotonic,
+        )
+    )
     crl_job = CrlJob(
         CrlJobDeps(
-            records=stores.records,
+            records=believed,
             crls=stores.crls,
             leases=stores.leases,
             signer_of=signer_of,
             clock=safe_clock,
             steady=time.monotonic,
-            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            holder=holder,
+            marker=marker,
         ),
         state.publish,
     )
-    seals = seal_job(settings, stores, trust, clock, node)
-    jobs: list[Job] = [crl_job, seals]
+    seals = seal_job(settings, stores, trust, clock, own.node)
+    jobs: list[Job] = [stream_job, property_job, checkpoint_job, crl_job, seals]
     if not settings.tls_certificate_file:
         jobs.append(
             ListenerJob(
                 ListenerJobDeps(
-                    records=stores.records,
+                    records=believed,
                     keys=keys,
                     signer_of=signer_of,
                     clock=safe_clock,
@@ -234,12 +264,15 @@ def job_thread(
                     path=listener_path(settings.home),
                     hostnames=settings.hostnames,
                     status_url=settings.public_status_url,
+                    marker=marker,
                 )
             )
         )
 
     def at_end() -> None:
         try:
+            stream_job.stop()
+            checkpoint_job.sign_now()
             crl_job.stop()
             seals.stop()
         finally:
@@ -288,6 +321,12 @@ def _not_after(path: Path) -> datetime | None:
         return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.astimezone(UTC)
     except (OSError, ValueError):
         return None
+
+
+def _checkpoint_key(keys: KeyStore) -> ec.EllipticCurvePrivateKey:
+    key = keys.load_key(CHECKPOINT_NAME, role=CHECKPOINT_ROLE)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def _signer_of(keys: KeyStore) -> Callable[[Record], SigningKey | None]:

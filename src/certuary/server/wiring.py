@@ -9,21 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certuary.core.audit_chain import Chain
 from certuary.core.certificate import SigningKey
+from certuary.core.mark import Marker
 from certuary.errors import ConfigError, KeyStoreDown, NotFound
 from certuary.keystore.file import FileKeyStore, UnlockedKeys
 from certuary.server.config import Settings
 from certuary.services.high_water import HighWater, high_water_path
 from certuary.services.ports import (
+    AuditStreamStore,
     CertificateReader,
+    CheckpointStore,
     ConfigFeed,
     CrlStore,
     KeyStore,
     LeaseStore,
+    PropertyChangeStore,
     RecordStore,
 )
 from certuary.services.record_gate import RecordGate
-from certuary.services.trust import Trust
+from certuary.services.trust import MARK_NAME, MARK_ROLE, Trust, read_trust
 from certuary.services.trusted_feed import TrustedFeed
 from certuary.services.watch_seals import RowWatch
 
@@ -44,33 +49,50 @@ class Stores:
     crls: CrlStore
     leases: LeaseStore
     rows: RowWatch
-    new_writer: Callable[[], GroupCommitWriter]
+    streams: AuditStreamStore
+    checkpoints: CheckpointStore
+    property_changes: PropertyChangeStore
+    new_writer: Callable[[Chain], GroupCommitWriter]
     close_connection: Callable[[], None]
 
 
-def open_store(settings: Settings, *, must_be_current: bool = True) -> Stores:
-    """Point this process at the configured database; `ConfigError` when its tables are not those of this release."""
+def open_store(
+    settings: Settings, *, chain: Callable[[], Chain] | None = None, must_be_current: bool = True
+) -> Stores:
+    """Point this process at the configured database; `ConfigError` when its tables are not those of this release.
+
+    Records, CRLs and property changes write their audit events to `chain`, from one thread at a time; without it they
+    write none, and so change nothing that needs one.
+    """
     from certuary.store import setup
 
     setup.configure(settings.database)
     if must_be_current:
         check_schema()
 
+    from certuary.store.audit_streams import DjangoAuditStreamStore
     from certuary.store.certificates import DjangoCertificateReader
+    from certuary.store.checkpoints import DjangoCheckpointStore
     from certuary.store.crls import DjangoCrlStore
+    from certuary.store.event_stream import EventStream, no_chain
     from certuary.store.feed import DjangoConfigFeed
     from certuary.store.leases import DjangoLeaseStore
+    from certuary.store.property_changes import DjangoPropertyChangeStore
     from certuary.store.records import DjangoRecordStore
     from certuary.store.row_watch import DjangoRowWatch
     from certuary.store.writer import GroupCommitWriter
 
+    events = EventStream(chain or no_chain)
     return Stores(
-        records=DjangoRecordStore(),
+        records=DjangoRecordStore(events),
         feed=DjangoConfigFeed(),
         reader=DjangoCertificateReader(),
-        crls=DjangoCrlStore(),
+        crls=DjangoCrlStore(events),
         leases=DjangoLeaseStore(),
         rows=DjangoRowWatch(),
+        streams=DjangoAuditStreamStore(),
+        checkpoints=DjangoCheckpointStore(),
+        property_changes=DjangoPropertyChangeStore(events),
         new_writer=GroupCommitWriter,
         close_connection=setup.close_connection,
     )
@@ -111,6 +133,16 @@ def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore, trust:
 
 def open_high_water(settings: Settings) -> HighWater:
     return HighWater(high_water_path(settings.home))
+
+
+def home_marker(settings: Settings, keys: UnlockedKeys) -> Marker:
+    """For a command: the marks of the installation that the home belongs to."""
+    return load_marker(keys.store((MARK_ROLE,)), read_trust(settings.keys_dir).instance)
+
+
+def load_marker(keys: KeyStore, instance: str) -> Marker:
+    """What makes and checks the marks of that installation; the keys hold the role "mark"."""
+    return Marker(keys.load_secret(MARK_NAME, role=MARK_ROLE), instance)
 
 
 def signer_loader(keys: KeyStore) -> Callable[[str], SigningKey | None]:

@@ -31,20 +31,24 @@ from certuary.server.listener import Listener
 from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
 from certuary.server.random_octets import RandomOctets
+from certuary.server.stream_job import process_event
 from certuary.server.wiring import (
     Stores,
     check_schema,
+    load_marker,
     open_key_store,
     open_store,
     preload_store,
     snapshot_loader,
 )
+from certuary.services.audit_stream import OwnStream, open_stream
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.credential_cache import CredentialCache
 from certuary.services.enrol import EnrolDeps
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.keys_in_flight import KeysInFlight
+from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.password_checker import PasswordChecker
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.passwords import PEPPER_NAME, Passwords
@@ -92,6 +96,7 @@ class Worker:
         self._started_at = time.time()
         self._database_ok = True
         self._read_at = time.monotonic()
+        self._stream_is_open = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -141,14 +146,35 @@ class Worker:
         self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
-        self._writer: GroupCommitWriter = self._stores.new_writer()
+        self._stream = OwnStream(
+            node=self._orders.node,
+            process=f"est-{self._orders.slot}",
+            stream=self._orders.stream,
+            key=self._orders.stream_key,
+        )
+        self._writer: GroupCommitWriter = self._stores.new_writer(self._stream.new_chain())
+        if self._database_ok:
+            self._open_stream()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
-        self._directory = CertificateDirectory(self._stores.reader)
+        self._marker = load_marker(self._keys, Trust.from_text(self._orders.trust).instance)
+        self._is_listed = ListedRevocations(self._stores.crls, self._marker)
+        self._directory = CertificateDirectory(self._stores.reader, self._marker, self._is_listed)
         self._clock = GuardedClock(
             wall=utc_now,
             steady=steady_seconds,
             newest_event_at=_newest_event_at() if self._database_ok else None,
         )
+
+    def _open_stream(self) -> None:
+        """As soon as the database is there; meanwhile events go to the stream all the same."""
+        try:
+            open_stream(self._stream, self._stores.streams, self._write_event, utc_now())
+            self._stream_is_open = True
+        except CertuaryError as problem:
+            _log.warning("the audit stream could not be opened yet", problem=str(problem))
+
+    def _write_event(self, event: AuditRow) -> None:
+        self._writer.submit(BatchItem(audit=event)).result()
 
     def _first_snapshot(self) -> Snapshot:
         """With the database away, clients are told so, and not left waiting in the kernel's queue."""
@@ -190,6 +216,8 @@ class Worker:
                 reader=self._stores.reader,
                 blocklist=lambda: self._blocklist,
                 keys_in_flight=KeysInFlight(),
+                marker=self._marker,
+                is_listed=self._is_listed,
             ),
             blocking=self._blocking,
             random_octets=RandomOctets(),
@@ -225,6 +253,8 @@ class Worker:
             return
         self._database_ok = True
         self._read_at = time.monotonic()
+        if not self._stream_is_open:
+            await loop.run_in_executor(self._reloading, self._open_stream)
         if snapshot is not None:
             if snapshot.revision < self._loaded.revision:
                 # An older database took over: what was revoked since it was left is in no delta.
@@ -270,16 +300,7 @@ class Worker:
             return
 
     async def _commit_event(self, kind: str) -> None:
-        event = AuditRow(
-            at=utc_now(),
-            kind=kind,
-            actor_kind="system",
-            actor=socket.gethostname()[:128],
-            target=f"process:{os.getpid()}",
-            request_id="",
-            address="",
-            detail="{}",
-        )
+        event = process_event(kind, utc_now())
         await self._writer.submit_async(BatchItem(audit=event), asyncio.get_running_loop())
 
     async def _stop(self, listener: Listener) -> None:

@@ -2,7 +2,8 @@
 
 A resumed TLS session or an open connection may carry a certificate that has expired or been revoked since, so the
 certificate is looked at on every request: the whole of it must be what we issued, its dates must hold now, and it
-must not be revoked. What cannot change is kept in memory; revocations drop their entry within the reload interval.
+must not be revoked. Its record must hold its mark, so that plain SQL hands no certificate to another application and
+takes no revocation back. What cannot change is kept in memory; revocations drop their entry within the reload interval.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
+from certuary.core.certificate import is_issued_by
+from certuary.core.mark import Marker
 from certuary.core.names import certificate_alternative_names
-from certuary.errors import NotAuthenticated
-from certuary.services.ports import CertificateReader
+from certuary.errors import InvalidMark, NotAuthenticated
+from certuary.services.ports import CertificateReader, CertificateRow
 from certuary.services.snapshot import Authority
 
 CAPACITY = 4096
+IsListed = Callable[[int, int], bool]
+"""Whether a CRL lists the certificate: authority's id, serial."""
+
 _CMC_RA = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
 
@@ -40,8 +46,10 @@ class CertificateIdentity:
 
 
 class CertificateDirectory:
-    def __init__(self, reader: CertificateReader) -> None:
+    def __init__(self, reader: CertificateReader, marker: Marker, is_listed: IsListed) -> None:
         self._reader = reader
+        self._marker = marker
+        self._is_listed = is_listed
         self._known: OrderedDict[bytes, CertificateIdentity] = OrderedDict()
         self._digests: dict[tuple[int, int], bytes] = {}
         self._generation = 0
@@ -95,7 +103,8 @@ class CertificateDirectory:
                     break
         else:
             raise NotAuthenticated("the client certificate is not one of ours")
-        if row.revoked_at is not None:
+        self._check(row, certificate, authority)
+        if row.revoked_at is not None or self._is_listed(authority.id, serial):
             raise NotAuthenticated("the client certificate is revoked")
         if row.application_id is None:
             raise NotAuthenticated("the client certificate belongs to no application")
@@ -109,6 +118,15 @@ class CertificateDirectory:
             alternative_names=certificate_alternative_names(certificate),
             is_ra=_is_ra(certificate),
         )
+
+    def _check(self, row: CertificateRow, certificate: x509.Certificate, authority: Authority) -> None:
+        try:
+            self._marker.check_certificate(row)
+        except InvalidMark:
+            raise NotAuthenticated("the record of the client certificate was altered") from None
+        # The mark leaves the DER out: another one, with the same issuer and serial, could stand in its place.
+        if not is_issued_by(certificate, authority.certificate):
+            raise NotAuthenticated("the client certificate is not one of ours")
 
 
 def _is_ra(certificate: x509.Certificate) -> bool:

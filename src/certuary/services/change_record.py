@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from certuary.core.mark import Marker
 from certuary.errors import InvalidSeal, NotFound, NotPermitted, Refused
 from certuary.services.entitlement import (
     Actor,
@@ -29,6 +30,7 @@ from certuary.services.ports import (
     AuditRow,
     CertificateRow,
     Clock,
+    ProfileVersionRow,
     Record,
     RecordKind,
     RecordStore,
@@ -48,11 +50,13 @@ _TARGET_LENGTH: Final = 128
 class ChangeDeps:
     """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine.
 
-    `sealing` is None where nobody has signed in: then no sealed record can be changed.
+    `marker` is a function: while a home is initialised, its key is made after this. `sealing` is None where nobody has
+    signed in: then no sealed record can be changed.
     """
 
     records: RecordStore
     clock: Clock
+    marker: Callable[[], Marker]
     request_id: str
     address: str = ""
     sealing: Sealing | None = None
@@ -182,7 +186,7 @@ class RecordChanges:
             request_id=self._deps.request_id,
             address=self._deps.address,
         )
-        return revoke_within(self._transaction, revocation, self._deps.clock)
+        return revoke_within(self._transaction, revocation, self._deps.clock, self._deps.marker())
 
     def seal(self) -> Seen | None:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
@@ -235,7 +239,14 @@ class RecordChanges:
         assert isinstance(profile.id, int)
         toml = str(values["toml"])
         self._transaction.add_profile_version(
-            profile.id, number=number, toml=toml, at=self.now, by=self._actor.name
+            ProfileVersionRow(
+                profile_id=profile.id,
+                number=number,
+                toml=toml,
+                created_at=self.now,
+                created_by=self._actor.name,
+                marker=self._deps.marker(),
+            )
         )
         return self._current(profile)
 

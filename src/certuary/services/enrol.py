@@ -21,9 +21,9 @@ from certuary.core.est import Operation
 from certuary.core.keypolicy import check_key
 from certuary.core.linking import check_linking
 from certuary.core.lints import lint_plan
+from certuary.core.mark import Marker
 from certuary.core.names import (
     alternative_names_text,
-    certificate_alternative_names,
     same_names,
     subject_key,
     subject_text,
@@ -33,6 +33,7 @@ from certuary.core.transfer import decode_body
 from certuary.core.values import serial_to_text
 from certuary.errors import (
     CertuaryError,
+    InvalidMark,
     KeyReused,
     MalformedBody,
     MalformedCsr,
@@ -42,6 +43,7 @@ from certuary.errors import (
 )
 from certuary.services.authenticate import Caller
 from certuary.services.authorise import check_grant, check_names
+from certuary.services.certificate_directory import IsListed
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import AuditRow, BatchItem, CertificateReader, CertificateRow, EnrolmentRow
 from certuary.services.snapshot import ActiveProfile, Snapshot
@@ -71,6 +73,8 @@ class EnrolDeps:
     reader: CertificateReader
     blocklist: Callable[[], Blocklist]
     keys_in_flight: KeysInFlight
+    marker: Marker
+    is_listed: IsListed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +146,7 @@ def enrol(
         source="est",
         replaces=replaces,
         issued_at=request.now,
+        marker=deps.marker,
     )
     return Issued(certificate_der=issued.der, item=_issued_item(request, csr, caller, profile, certificate))
 
@@ -211,6 +216,11 @@ def _find_renewed(csr: Csr, caller: Caller, now: datetime, deps: EnrolDeps) -> s
             "the application holds no valid certificate with exactly this subject and these alternative names;"
             " use simpleenroll for a new one"
         )
+    if not _is_believed(found, deps) or deps.is_listed(found.authority_id, found.serial):
+        raise NothingToRenew(
+            f"the record of certificate {serial_to_text(found.serial)}, which this would renew, was altered;"
+            " ask the administrator"
+        )
     return serial_to_text(found.serial)
 
 
@@ -221,17 +231,31 @@ def _check_key_reuse(
     if policy == "allow":
         return
     deps.keys_in_flight.claim(csr.key_hash, request.request_id)
+    own = (
+        caller.application.id,
+        subject_key(names.subject),
+        alternative_names_text(names.alternative_names),
+    )
     for row in deps.reader.by_key_hash(csr.key_hash):
         if policy == "refuse":
             raise KeyReused("this key has been certified before; make a new one", rule="key-reused")
-        before = x509.load_der_x509_certificate(row.der)
-        same = same_names(
-            names.subject, names.alternative_names, before.subject, certificate_alternative_names(before)
-        )
-        if row.application_id != caller.application.id or not same:
+        if not _is_believed(row, deps):
+            raise KeyReused(
+                "this key has been certified before, in a record that was altered since; make a new one",
+                rule="key-reused",
+            )
+        if (row.application_id, row.subject_key, row.alternative_names) != own:
             raise KeyReused(
                 "this key has been certified under another name; make a new one", rule="key-reused"
             )
+
+
+def _is_believed(row: CertificateRow, deps: EnrolDeps) -> bool:
+    try:
+        deps.marker.check_certificate(row)
+    except InvalidMark:
+        return False
+    return True
 
 
 def _issued_item(

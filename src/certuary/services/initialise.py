@@ -255,7 +255,11 @@ def _publish_first_crl(authority: Record, deps: InitialiseDeps) -> None:
     if deps.crls.latest_number(issuer.id) is not None:
         return
     crl_deps = CrlDeps(
-        crls=deps.crls, clock=deps.changes.clock, actor=INSTALLER.name, request_id=deps.changes.request_id
+        crls=deps.crls,
+        clock=deps.changes.clock,
+        marker=deps.changes.marker(),
+        actor=INSTALLER.name,
+        request_id=deps.changes.request_id,
     )
     publish_crl(issuer, _signer(authority, deps.keys), crl_deps)
 
@@ -285,7 +289,7 @@ def _record_certificate(row: CertificateRow, deps: InitialiseDeps) -> None:
     target = serial_to_text(row.serial)
     detail = {"alternative_names": row.alternative_names, "not_after": row.not_after.isoformat()}
     with deps.changes.records.transaction() as transaction:
-        transaction.add_certificate(row)
+        transaction.add_certificate(replace(row, marker=deps.changes.marker()))
         transaction.add_audit(audit_row("listener.renewed", INSTALLER, target, detail, deps.changes))
 
 

@@ -16,11 +16,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certuary.core.certificate import KEY_TYPES, SigningKey, sign_plan, tls_listener_plan
+from certuary.core.certificate import KEY_TYPES, SigningKey, is_issued_by, sign_plan, tls_listener_plan
 from certuary.core.names import (
     alternative_names_text,
     certificate_alternative_names,
@@ -244,9 +243,7 @@ def _names_in(certificate: x509.Certificate) -> set[x509.GeneralName]:
 
 
 def _issued_by(current: ListenerIdentity, issuer: x509.Certificate) -> bool:
-    try:
-        current.certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    if not is_issued_by(current.certificate, issuer):
         return False
     # An issuer with a new certificate for the same key: the chain that clients are sent must be the new one.
     return issuer.public_bytes(Encoding.PEM) in current.chain_pem

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, Protocol
 
+from certuary.core.audit_chain import Head
 from certuary.core.certificate import SigningKey
+from certuary.core.checkpoint import SignedCheckpoint
+from certuary.core.mark import Marker
 
 
 class Clock(Protocol):
@@ -54,7 +57,10 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRow:
-    """A certificate as the database keeps it. `id` is None before it is committed."""
+    """A certificate as the database keeps it. `id` is None before it is committed.
+
+    Made, or replaced, with a `marker` it carries a fresh mark. Whoever believes a row that was read checks its mark.
+    """
 
     authority_id: int
     serial: int
@@ -72,7 +78,14 @@ class CertificateRow:
     issued_at: datetime
     revoked_at: datetime | None = None
     revocation_reason: str | None = None
+    revoked_revision: int | None = None
+    mark: bytes | None = None
     id: int | None = None
+    marker: InitVar[Marker | None] = None
+
+    def __post_init__(self, marker: Marker | None) -> None:
+        if marker is not None:
+            object.__setattr__(self, "mark", marker.certificate(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +117,21 @@ class AuditRow:
     request_id: str
     address: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as the database has it. Without `seq` it belongs to no chain.
+
+    `number` rises with each event; a gap is a transaction that was undone.
+    """
+
+    number: int
+    stream: str
+    seq: int | None
+    previous: bytes
+    hash: bytes
+    event: AuditRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +228,23 @@ class Subject(NamedTuple):
         return f"{self.kind}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileVersionRow:
+    """What a profile said at one version. Made with a `marker` it carries its mark."""
+
+    profile_id: int
+    number: int
+    toml: str
+    created_at: datetime
+    created_by: str
+    mark: bytes | None = None
+    marker: InitVar[Marker | None] = None
+
+    def __post_init__(self, marker: Marker | None) -> None:
+        if marker is not None:
+            object.__setattr__(self, "mark", marker.profile_version(self))
+
+
 class RecordTransaction(ManifestSource, Protocol):
     """Several changes, one commit, one new revision. Leaving with an exception undoes all of it."""
 
@@ -245,19 +290,24 @@ class RecordTransaction(ManifestSource, Protocol):
 
     def remove_problem(self, subject: Subject) -> None: ...
 
-    def add_profile_version(
-        self, profile_id: int, *, number: int, toml: str, at: datetime, by: str
-    ) -> int: ...
+    def add_profile_version(self, row: ProfileVersionRow) -> int:
+        """It becomes the profile's current one."""
+        ...
 
     def revoke_certificate(
-        self, authority_id: int, serial: int, *, at: datetime, reason: str
+        self, authority_id: int, serial: int, *, at: datetime, reason: str, marker: Marker
     ) -> CertificateRow:
-        """`NotFound`, or `AlreadyRevoked` (then nothing is written)."""
+        """`NotFound`, `InvalidMark`, or `AlreadyRevoked` (then nothing is written).
+
+        A fresh mark takes the place of one that held, and of no other: it would vouch for what was altered.
+        """
         ...
 
     def add_certificate(self, row: CertificateRow) -> None: ...
 
-    def add_audit(self, row: AuditRow) -> None: ...
+    def add_audit(self, row: AuditRow) -> None:
+        """As the next event of the stream that the store was opened with; an error without one."""
+        ...
 
 
 class RecordStore(ManifestSource, Protocol):
@@ -325,7 +375,10 @@ class RevokedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlRow:
-    """A published CRL. It holds every revocation with a revision up to `covers_revision`."""
+    """A published CRL. It holds every revocation with a revision up to `covers_revision`.
+
+    Made with a `marker` it carries its mark.
+    """
 
     authority_id: int
     number: int
@@ -333,12 +386,30 @@ class CrlRow:
     this_update: datetime
     next_update: datetime
     der: bytes
+    mark: bytes | None = None
+    marker: InitVar[Marker | None] = None
+
+    def __post_init__(self, marker: Marker | None) -> None:
+        if marker is not None:
+            object.__setattr__(self, "mark", marker.crl(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationsSeen:
+    """Numbers that move when a revocation is made, erased or forged; cheap, whatever the number of certificates."""
+
+    rows: int
+    revoked: int
+    sum_of_revisions: int
+    newest_revision: int
 
 
 class CrlStore(Protocol):
     """CRLs and what goes into them. Blocking; a failure of the database is `DatabaseDown`."""
 
-    def latest(self, authority_id: int) -> CrlRow | None: ...
+    def latest(self, authority_id: int, *, below: int | None = None) -> CrlRow | None:
+        """The one with the highest number (below a number). As the database has it: its mark may not hold."""
+        ...
 
     def latest_number(self, authority_id: int) -> int | None:
         """The newest CRL's number, without reading the CRL."""
@@ -350,13 +421,45 @@ class CrlStore(Protocol):
 
     def has_revocation_after(self, authority_id: int, revision: int) -> bool: ...
 
-    def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
-        """In order of revocation: what expires, or was revoked, at or after `since`. Streamed."""
+    def revocations_seen(self) -> RevocationsSeen:
+        """Of all authorities."""
+        ...
+
+    def revoked_serials(self, authority_id: int, *, since: datetime) -> Iterable[int]:
+        """Of what the database says is revoked and expires, or was revoked, at or after `since`. Streamed."""
+        ...
+
+    def certificates(self, authority_id: int, serials: Sequence[int]) -> Iterator[CertificateRow]:
+        """Those that are there, whole, in no order. Streamed."""
         ...
 
     def add(self, row: CrlRow, audit: AuditRow) -> None:
         """In one transaction. `AlreadyExists` when another node has published that number."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRow:
+    """A row with a value of another type than its column's, as SQLite lets plain SQL write one."""
+
+    id: int
+
+
+class MarkedRows(Protocol):
+    """All rows that carry a mark, as the database has them, in pages: the memory they take does not grow.
+
+    Blocking; a failure of the database is `DatabaseDown`.
+    """
+
+    def count_certificates(self) -> int:
+        """About how many there are, to tell how far a long look has come."""
+        ...
+
+    def certificates(self) -> Iterator[CertificateRow | UnreadableRow]: ...
+
+    def crls(self) -> Iterator[CrlRow | UnreadableRow]: ...
+
+    def profile_versions(self) -> Iterator[ProfileVersionRow | UnreadableRow]: ...
 
 
 class LeaseStore(Protocol):
@@ -368,4 +471,93 @@ class LeaseStore(Protocol):
 
     def release(self, name: str, holder: str) -> None:
         """Give it back; nothing happens when it is somebody else's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedStream:
+    """A stream and its last event, as the database has it."""
+
+    stream: str
+    head: Head
+
+
+class AuditStreamStore(Protocol):
+    """Which process writes which stream. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def open(self, stream: str, *, node: str, process: str, at: datetime) -> None:
+        """Nothing happens when it is there."""
+        ...
+
+    def left_open(self, node: str, process: str) -> tuple[ClosedStream, ...]:
+        """The streams of that process that nobody has closed, its present one among them."""
+        ...
+
+    def mark_closed(self, stream: str, *, by: str) -> None: ...
+
+
+class CheckpointStore(Protocol):
+    """Checkpoints, and what goes into them. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def newest_event(self) -> int:
+        """The highest number of an event; 0 when there is none."""
+        ...
+
+    def streams_since(self, number: int) -> frozenset[str]:
+        """Streams with an event of a higher number."""
+        ...
+
+    def open_streams(self) -> frozenset[str]:
+        """Streams that nobody has closed."""
+        ...
+
+    def heads(self, streams: Iterable[str]) -> Mapping[str, Head]:
+        """The last event of each stream that has one."""
+        ...
+
+    def latest(self) -> SignedCheckpoint | None: ...
+
+    def after(self, number: int) -> tuple[SignedCheckpoint, ...]:
+        """The next ones, in their order: some hundreds at most."""
+        ...
+
+    def all(self) -> Iterable[SignedCheckpoint]:
+        """In their order; streamed."""
+        ...
+
+    def add(self, checkpoint: SignedCheckpoint) -> None:
+        """`AlreadyExists` when another node has written that number. The oldest ones go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyChangeRow:
+    """A property changed by plain SQL, as a trigger recorded it; `before` and `after` should be JSON."""
+
+    id: int
+    at: datetime
+    operation: str
+    key: str
+    before: str | None
+    after: str | None
+    database_user: str
+
+
+class PropertyChangeStore(Protocol):
+    """What plain SQL did to properties. Blocking; a failure of the database is `DatabaseDown`."""
+
+    def pending(self) -> tuple[PropertyChangeRow, ...]:
+        """In their order: some hundreds at most. One cheap statement when there is none."""
+        ...
+
+    def settle(self, changes: Mapping[int, AuditRow]) -> int:
+        """Replace changes, by number, with their events, in one transaction; how many nobody else had settled."""
+        ...
+
+    def is_silenced(self) -> bool:
+        """Whether the triggers are told to record nothing, by a transaction that is over."""
+        ...
+
+    def end_silence(self, audit: AuditRow) -> None:
+        """Let them record again, with that event; nothing when another node has done it."""
         ...

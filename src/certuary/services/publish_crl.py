@@ -1,13 +1,13 @@
 """Publish an authority's full CRL. RFC 5280 sections 3.3 and 5.
 
 Its number rises by one with each, and a number is published once: two nodes that publish at the same moment
-are told apart by the database, and the later one takes the earlier one's list.
+are told apart by the database, and the later one takes the earlier one's list. It is built upon the newest list
+that holds its mark, and upon records that hold theirs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,8 +15,11 @@ from cryptography import x509
 
 from certuary.core.certificate import SigningKey
 from certuary.core.crl import build_crl
+from certuary.core.mark import Marker
 from certuary.errors import AlreadyExists, ClockUnsafe
-from certuary.services.ports import AuditRow, Clock, CrlRow, CrlStore, Record, RevokedEntry
+from certuary.services.believed_crl import newest_believed_crl
+from certuary.services.ports import AuditRow, Clock, CrlRow, CrlStore, Record
+from certuary.services.review_revocations import Altered, Review, ReviewDeps, review_revocations
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -52,9 +55,18 @@ class CrlDeps:
 
     crls: CrlStore
     clock: Clock
+    marker: Marker
     actor_kind: str = "system"
     actor: str = "crl-job"
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """`altered`: what was found on the way."""
+
+    crl: CrlRow
+    altered: tuple[Altered, ...]
 
 
 def is_due(latest: CrlRow | None, now: datetime) -> bool:
@@ -64,15 +76,22 @@ def is_due(latest: CrlRow | None, now: datetime) -> bool:
     return now >= latest.this_update + (latest.next_update - latest.this_update) / 2
 
 
-def publish_crl(issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps) -> CrlRow:
-    """Make, sign and store the next CRL; give back the newest one. `ClockUnsafe`, `DatabaseDown`."""
-    latest = deps.crls.latest(issuer.id)
-    this_update = _this_update(latest, deps.clock.now())
+def publish_crl(
+    issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps, *, believed: CrlRow | None = None
+) -> Published:
+    """Make, sign and store the next CRL; give back the newest one. `ClockUnsafe`, `DatabaseDown`, `InvalidMark`.
+
+    `believed`: the newest one that the caller knows and whose mark it has checked.
+    """
+    newest_number = deps.crls.latest_number(issuer.id) or 0
+    if believed is None or believed.number < newest_number:
+        believed = _newer(newest_believed_crl(deps.crls, issuer.id, deps.marker).crl, believed)
+    this_update = _this_update(believed, deps.clock.now())
     # Read before the entries: a revocation between the two is then in this list and taken for news once more,
     # never the other way round.
     covers_revision = deps.crls.current_revision()
-    entries = _Counted(deps.crls.revoked(issuer.id, since=_oldest_expiry(latest, issuer)))
-    number = 1 if latest is None else latest.number + 1
+    review = review_publication(issuer, believed, ReviewDeps(crls=deps.crls, marker=deps.marker))
+    number = 1 + max(newest_number, believed.number if believed else 0)
     next_update = this_update + issuer.lifetime
     crl_der = build_crl(
         issuer=issuer.certificate,
@@ -80,7 +99,8 @@ def publish_crl(issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps) -> CrlRow:
         number=number,
         this_update=this_update,
         next_update=next_update,
-        revoked=entries,
+        revoked=review.new,
+        kept=review.kept,
     )
     row = CrlRow(
         authority_id=issuer.id,
@@ -89,21 +109,21 @@ def publish_crl(issuer: CrlIssuer, signer: SigningKey, deps: CrlDeps) -> CrlRow:
         this_update=this_update,
         next_update=next_update,
         der=crl_der,
+        marker=deps.marker,
     )
-    return _store(row, _audit(issuer, row, entries.count, deps), deps)
+    entries = len(review.kept) + len(review.new)
+    return Published(crl=_store(row, _audit(issuer, row, entries, deps), deps), altered=review.altered)
 
 
-class _Counted:
-    """Entries as they stream by: a list of 100,000 is not held twice."""
+def review_publication(issuer: CrlIssuer, believed: CrlRow | None, deps: ReviewDeps) -> Review:
+    """What the next CRL would list, and which records were altered."""
+    return review_revocations(issuer.id, believed, since=_oldest_expiry(believed, issuer), deps=deps)
 
-    def __init__(self, entries: Iterable[RevokedEntry]) -> None:
-        self._entries = entries
-        self.count = 0
 
-    def __iter__(self) -> Iterator[RevokedEntry]:
-        for entry in self._entries:
-            self.count += 1
-            yield entry
+def _newer(one: CrlRow | None, other: CrlRow | None) -> CrlRow | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda row: row.number)
 
 
 def _this_update(latest: CrlRow | None, now: datetime) -> datetime:
@@ -134,6 +154,7 @@ def _store(row: CrlRow, audit: AuditRow, deps: CrlDeps) -> CrlRow:
         newest = deps.crls.latest(row.authority_id)
         if newest is None:
             raise
+        deps.marker.check_crl(newest)
         return newest
     return row
 

@@ -11,8 +11,9 @@ import json
 from dataclasses import dataclass
 
 from certuary.core import crl
+from certuary.core.mark import Marker
 from certuary.core.values import serial_to_text
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidMark, InvalidValue
 from certuary.services.ports import AuditRow, CertificateRow, Clock, RecordStore, RecordTransaction
 
 UNSPECIFIED = "unspecified"
@@ -50,18 +51,27 @@ def parse_reason(text: str) -> str:
     )
 
 
-def revoke(revocation: Revocation, records: RecordStore, clock: Clock) -> CertificateRow:
-    """Revoke in a transaction of its own. `NotFound`, `AlreadyRevoked`, `DatabaseDown`."""
+def revoke(revocation: Revocation, records: RecordStore, clock: Clock, marker: Marker) -> CertificateRow:
+    """Revoke in a transaction of its own. `NotFound`, `AlreadyRevoked`, `InvalidMark`, `DatabaseDown`."""
     with records.transaction() as transaction:
-        return revoke_within(transaction, revocation, clock)
+        return revoke_within(transaction, revocation, clock, marker)
 
 
-def revoke_within(transaction: RecordTransaction, revocation: Revocation, clock: Clock) -> CertificateRow:
+def revoke_within(
+    transaction: RecordTransaction, revocation: Revocation, clock: Clock, marker: Marker
+) -> CertificateRow:
     """Revoke and write the audit event in the caller's transaction."""
     now = clock.now()
-    revoked = transaction.revoke_certificate(
-        revocation.authority_id, revocation.serial, at=now, reason=revocation.reason
-    )
+    try:
+        revoked = transaction.revoke_certificate(
+            revocation.authority_id, revocation.serial, at=now, reason=revocation.reason, marker=marker
+        )
+    except InvalidMark as problem:
+        # A fresh mark would vouch for what was altered.
+        raise InvalidMark(
+            f"{problem.detail}; put its row back as a backup has it, then revoke"
+            " (certuary seal verify names every such row)"
+        ) from None
     detail = {
         "subject": revoked.subject,
         "reason": revocation.reason,

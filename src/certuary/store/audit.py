@@ -1,16 +1,16 @@
-"""Read audit events: pages for people, newest first, and all of them in the order they were written.
+"""Read audit events: pages for people, newest first; all of them as they were written, or stream by stream.
 
 Pages go by the last row's number and never by OFFSET.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from certuary.services.ports import AuditRow
-from certuary.store.database import read
-from certuary.store.models import AuditEvent
+from certuary.services.ports import AuditRow, StoredEvent
+from certuary.store.database import database_errors, read
+from certuary.store.models import AuditEvent, AuditStream
 
 MAX_PAGE = 1000
 
@@ -24,38 +24,43 @@ class AuditFilter:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberedEvent:
-    """`number` rises with each event; a gap is a transaction that was undone."""
-
-    number: int
-    event: AuditRow
-
-
 EVERY_EVENT = AuditFilter()
 
 
 def list_events(
     wanted: AuditFilter = EVERY_EVENT, *, before: int | None = None, limit: int = 100
-) -> tuple[NumberedEvent, ...]:
+) -> tuple[StoredEvent, ...]:
     """One page, newest first; `before` is the last number of the previous one."""
     limit = max(1, min(limit, MAX_PAGE))
     rows = _matching(wanted)
     if before is not None:
         rows = rows.filter(id__lt=before)
-    return read(lambda: tuple(_numbered(row) for row in rows.order_by("-id")[:limit]))
+    return read(lambda: tuple(_stored(row) for row in rows.order_by("-id")[:limit]))
 
 
-def all_events(wanted: AuditFilter = EVERY_EVENT, *, after: int = 0) -> Iterator[NumberedEvent]:
+def all_events(wanted: AuditFilter = EVERY_EVENT, *, after: int = 0) -> Iterator[StoredEvent]:
     """Oldest first, read in pages, so that millions need little memory."""
     while page := _page_after(wanted, after):
         yield from page
         after = page[-1].number
 
 
-def _page_after(wanted: AuditFilter, after: int) -> tuple[NumberedEvent, ...]:
+def events_by_stream() -> Iterator[StoredEvent]:
+    """Every event, stream by stream in the order of `seq`. Streamed; within `consistent_read`."""
+    with database_errors():
+        for row in AuditEvent.objects.order_by("stream", "seq", "id").iterator(chunk_size=MAX_PAGE):
+            yield _stored(row)
+
+
+def stream_processes() -> Mapping[str, str]:
+    """Who wrote each stream, as "est-0 on 3f2a..."."""
+    with database_errors():
+        return {row.stream: f"{row.process} on {row.node}" for row in AuditStream.objects.iterator()}
+
+
+def _page_after(wanted: AuditFilter, after: int) -> tuple[StoredEvent, ...]:
     rows = _matching(wanted).filter(id__gt=after).order_by("id")
-    return read(lambda: tuple(_numbered(row) for row in rows[:MAX_PAGE]))
+    return read(lambda: tuple(_stored(row) for row in rows[:MAX_PAGE]))
 
 
 def _matching(wanted: AuditFilter):  # type: ignore[no-untyped-def]  # Django's own generic, inferred
@@ -69,7 +74,7 @@ def _matching(wanted: AuditFilter):  # type: ignore[no-untyped-def]  # Django's 
     return rows
 
 
-def _numbered(row: AuditEvent) -> NumberedEvent:
+def _stored(row: AuditEvent) -> StoredEvent:
     event = AuditRow(
         at=row.at,
         kind=row.kind,
@@ -80,4 +85,11 @@ def _numbered(row: AuditEvent) -> NumberedEvent:
         address=row.address,
         detail=row.detail,
     )
-    return NumberedEvent(number=row.pk, event=event)
+    return StoredEvent(
+        number=row.pk,
+        stream=row.stream,
+        seq=row.seq,
+        previous=bytes(row.previous or b""),
+        hash=bytes(row.hash or b""),
+        event=event,
+    )

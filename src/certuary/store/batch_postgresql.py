@@ -16,11 +16,12 @@ from django.db import connection
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import BytesBinaryDumper
 
+from certuary.core.audit_chain import Head
 from certuary.errors import DatabaseDown
-from certuary.services.ports import BatchItem
-from certuary.store.batch_rows import TABLES, rows_by_table
+from certuary.store.batch_rows import TABLES, ChainedItem, rows_by_table
 from certuary.store.batch_session import ItemRefused
 from certuary.store.database import database_errors
+from certuary.store.event_stream import stored_head
 
 ROWS = 16
 """The most rows of one table in one statement."""
@@ -54,7 +55,7 @@ class PostgresqlSession:
         self._cursor.adapters.register_dumper(int, _UntypedInteger)
         self._cursor.adapters.register_dumper(bytes, _UntypedBytes)
 
-    def commit(self, items: Sequence[BatchItem]) -> None:
+    def commit(self, items: Sequence[ChainedItem]) -> None:
         parts = _parts(items)
         try:
             if len(parts) == 1:
@@ -69,20 +70,25 @@ class PostgresqlSession:
             # A standby after a failover is read-only: whatever it is, another connection may do better.
             raise DatabaseDown("the database cannot be written") from problem
 
+    def head(self, stream: str) -> Head | None:
+        with database_errors():
+            return stored_head(stream)
+
     def close(self) -> None:
         connection.close()
 
-    def _insert(self, items: Sequence[BatchItem]) -> None:
+    def _insert(self, items: Sequence[ChainedItem]) -> None:
         tables = rows_by_table(items)
         statement = _statement(tuple(len(rows) for rows in tables))
         self._cursor.execute(statement, list(chain.from_iterable(chain.from_iterable(tables))))
 
 
-def _parts(items: Sequence[BatchItem]) -> list[Sequence[BatchItem]]:
+def _parts(items: Sequence[ChainedItem]) -> list[Sequence[ChainedItem]]:
     """Items of one shape together, at most `ROWS` of them: each part is one statement. Usually there is one."""
-    by_shape: dict[tuple[bool, bool], list[BatchItem]] = {}
-    for item in items:
-        by_shape.setdefault((item.certificate is None, item.enrolment is None), []).append(item)
+    by_shape: dict[tuple[bool, bool], list[ChainedItem]] = {}
+    for chained in items:
+        shape = chained.item.certificate is None, chained.item.enrolment is None
+        by_shape.setdefault(shape, []).append(chained)
     return [
         alike[start : start + ROWS] for alike in by_shape.values() for start in range(0, len(alike), ROWS)
     ]

@@ -6,22 +6,33 @@ Times are the database's text (`core.values.time_to_text`), which both databases
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from certuary.core.audit_chain import Chain, ChainLink, EventTexts
 from certuary.core.values import serial_to_text, time_to_text
-from certuary.services.ports import AuditRow, BatchItem, CertificateRow, EnrolmentRow
+from certuary.services.ports import BatchItem, CertificateRow, EnrolmentRow
+from certuary.store.event_stream import texts_of
 
 Value = str | int | bytes | None
 
 CERTIFICATE_COLUMNS: Final = (
     "authority_id", "serial", "profile_version_id", "application_id", "subject", "subject_key",
     "alternative_names", "key_hash", "not_before", "not_after", "der", "source", "replaces", "issued_at",
+    "mark",
 )  # fmt: skip
 ENROLMENT_COLUMNS: Final = (
     "request_id", "at", "operation", "outcome", "reason", "application_id", "profile_version_id", "label",
     "address", "serial", "csr_der",
 )  # fmt: skip
-AUDIT_COLUMNS: Final = ("at", "kind", "actor_kind", "actor", "target", "request_id", "address", "detail")
+AUDIT_COLUMNS: Final = (*ChainLink._fields, *EventTexts._fields)
+
+
+class ChainedItem(NamedTuple):
+    """`event` is the row of its audit event, as `AUDIT_COLUMNS` has it."""
+
+    item: BatchItem
+    event: tuple[Value, ...]
+
 
 TABLES: Final = (
     ("certificates", CERTIFICATE_COLUMNS),
@@ -30,11 +41,19 @@ TABLES: Final = (
 )
 
 
-def rows_by_table(items: Sequence[BatchItem]) -> tuple[list[tuple[Value, ...]], ...]:
+def chain_events(items: Sequence[BatchItem], chain: Chain) -> tuple[list[ChainedItem], ChainLink]:
+    """The items with their events' rows, and the place of the last one. The chain stays where it is."""
+    texts = [texts_of(item.audit) for item in items]
+    links = chain.links(texts)
+    chained = [ChainedItem(item, link + text) for item, link, text in zip(items, links, texts, strict=True)]
+    return chained, links[-1]
+
+
+def rows_by_table(items: Sequence[ChainedItem]) -> tuple[list[tuple[Value, ...]], ...]:
     """The rows of all items, table by table in the order of `TABLES`."""
-    certificates = [_certificate(item.certificate) for item in items if item.certificate is not None]
-    enrolments = [_enrolment(item.enrolment) for item in items if item.enrolment is not None]
-    return certificates, enrolments, [_audit(item.audit) for item in items]
+    certificates = [_certificate(item.certificate) for item, _ in items if item.certificate is not None]
+    enrolments = [_enrolment(item.enrolment) for item, _ in items if item.enrolment is not None]
+    return certificates, enrolments, [event for _, event in items]
 
 
 def _certificate(row: CertificateRow) -> tuple[Value, ...]:
@@ -53,6 +72,7 @@ def _certificate(row: CertificateRow) -> tuple[Value, ...]:
         row.source,
         row.replaces,
         time_to_text(row.issued_at),
+        row.mark,
     )
 
 
@@ -69,17 +89,4 @@ def _enrolment(row: EnrolmentRow) -> tuple[Value, ...]:
         row.address,
         None if row.serial is None else serial_to_text(row.serial),
         row.csr_der,
-    )
-
-
-def _audit(row: AuditRow) -> tuple[Value, ...]:
-    return (
-        time_to_text(row.at),
-        row.kind,
-        row.actor_kind,
-        row.actor,
-        row.target,
-        row.request_id,
-        row.address,
-        row.detail,
     )

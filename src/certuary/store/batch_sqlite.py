@@ -13,11 +13,12 @@ from itertools import chain
 
 from django.db import connection
 
+from certuary.core.audit_chain import Head
 from certuary.errors import DatabaseDown
-from certuary.services.ports import BatchItem
-from certuary.store.batch_rows import TABLES, Value, rows_by_table
+from certuary.store.batch_rows import TABLES, ChainedItem, Value, rows_by_table
 from certuary.store.batch_session import ItemRefused
 from certuary.store.database import database_errors
+from certuary.store.event_stream import stored_head
 
 ROWS = 16
 """The most rows in one statement: three tables times this many fit the driver's cache of 128 statements."""
@@ -31,7 +32,7 @@ class SqliteSession:
             connection.ensure_connection()
         self._cursor = connection.connection.cursor(sqlite3.Cursor)
 
-    def commit(self, items: Sequence[BatchItem]) -> None:
+    def commit(self, items: Sequence[ChainedItem]) -> None:
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
             self._insert(items)
@@ -45,10 +46,14 @@ class SqliteSession:
             self._roll_back()
             raise ItemRefused from problem
 
+    def head(self, stream: str) -> Head | None:
+        with database_errors():
+            return stored_head(stream)
+
     def close(self) -> None:
         connection.close()
 
-    def _insert(self, items: Sequence[BatchItem]) -> None:
+    def _insert(self, items: Sequence[ChainedItem]) -> None:
         for (table, columns), rows in zip(TABLES, rows_by_table(items), strict=True):
             for start in range(0, len(rows), ROWS):
                 part = rows[start : start + ROWS]

@@ -26,8 +26,9 @@ INSERTED = (
     "source",
     "replaces",
     "issued_at",
+    "mark",
 )
-READ = (*INSERTED, "revoked_at", "revocation_reason", "id")
+READ = (*INSERTED, "revoked_at", "revocation_reason", "revoked_revision", "id")
 
 
 def to_columns(row: CertificateRow) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def from_columns(values: Sequence[Any]) -> CertificateRow:
     """A row read with the columns `READ`, as either database's driver gives them."""
     columns = dict(zip(READ, values, strict=True))
     columns["serial"] = serial_from_text(columns["serial"])
-    columns["der"] = bytes(columns["der"])
+    columns["der"] = octets(columns["der"])
+    columns["mark"] = None if columns["mark"] is None else octets(columns["mark"])
     for time in ("not_before", "not_after", "issued_at", "revoked_at"):
         columns[time] = _in_utc(columns[time])
     return CertificateRow(**columns)
@@ -49,6 +51,11 @@ def from_columns(values: Sequence[Any]) -> CertificateRow:
 
 def from_model(row: Certificate) -> CertificateRow:
     return from_columns([getattr(row, column) for column in READ])
+
+
+def octets(value: bytes | memoryview | str) -> bytes:
+    """psycopg hands out a view of its buffer, and SQLite text where somebody wrote text."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
-from django.db import transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
 
-from certuary.core.values import serial_from_text
-from certuary.services.ports import AuditRow, CrlRow, RevokedEntry
+from certuary.core.values import serial_to_text
+from certuary.services.ports import AuditRow, CertificateRow, CrlRow, RevocationsSeen
+from certuary.store import certificate_rows
+from certuary.store.certificate_rows import octets
 from certuary.store.database import database_errors, read
-from certuary.store.models import AuditEvent, Certificate, ConfigRevision, Crl
+from certuary.store.event_stream import EventStream, no_chain
+from certuary.store.models import Certificate, ConfigRevision, Crl
 
 KEPT = 50
 """Of each authority, this many CRLs are kept; with 100,000 entries one is 4 MB."""
 
 _CHUNK = 2000
+_WHOLE_ROWS = 500
 
 
 class DjangoCrlStore:
-    """Implements `services.ports.CrlStore`."""
+    """Implements `services.ports.CrlStore`. Without `events` it only reads."""
 
-    def latest(self, authority_id: int) -> CrlRow | None:
-        row = read(lambda: _newest(authority_id).first())
-        return None if row is None else _to_value(row)
+    def __init__(self, events: EventStream | None = None) -> None:
+        self._events = events or EventStream(no_chain)
+
+    def latest(self, authority_id: int, *, below: int | None = None) -> CrlRow | None:
+        rows = _newest(authority_id)
+        row = read((rows if below is None else rows.filter(number__lt=below)).first)
+        return None if row is None else crl_value(row)
 
     def latest_number(self, authority_id: int) -> int | None:
         return read(lambda: _newest(authority_id).values_list("number", flat=True).first())
@@ -37,27 +47,50 @@ class DjangoCrlStore:
         newer = Certificate.objects.filter(revoked_revision__gt=revision, authority_id=authority_id)
         return read(newer.exists)
 
-    def revoked(self, authority_id: int, *, since: datetime) -> Iterator[RevokedEntry]:
+    def revocations_seen(self) -> RevocationsSeen:
+        # All that is named is in the partial index of revocations: the table is not read.
+        statement = (
+            "SELECT count(*), count(revoked_at), coalesce(sum(revoked_revision), 0),"
+            " coalesce(max(revoked_revision), 0)"
+            " FROM certificates WHERE revoked_revision IS NOT NULL OR revoked_at IS NOT NULL"
+        )
+
+        def query() -> RevocationsSeen:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                rows, revoked, sum_of_revisions, newest = cursor.fetchone()
+            return RevocationsSeen(
+                rows=rows, revoked=revoked, sum_of_revisions=int(sum_of_revisions), newest_revision=newest
+            )
+
+        return read(query)
+
+    def revoked_serials(self, authority_id: int, *, since: datetime) -> Iterator[int]:
         # Filter and order both name what the partial index of revocations is on: another order would have
         # SQLite walk the index of all serial numbers, of millions that never were revoked.
         rows = (
             Certificate.objects.filter(
                 Q(not_after__gte=since) | Q(revoked_at__gte=since),
                 authority_id=authority_id,
-                revoked_revision__isnull=False,
+                revoked_at__isnull=False,
             )
             .order_by("revoked_revision")
-            .values_list("serial", "revoked_at", "revocation_reason")
+            .values_list("serial", flat=True)
         )
         with database_errors():
-            for serial, revoked_at, reason in rows.iterator(chunk_size=_CHUNK):
-                assert revoked_at is not None
-                yield RevokedEntry(
-                    serial=serial_from_text(serial), revoked_at=revoked_at, reason=reason or "unspecified"
-                )
+            for serial in rows.iterator(chunk_size=_CHUNK):
+                # A serial that was overwritten with something else names no certificate.
+                with suppress(ValueError):
+                    yield int(serial, 16)
+
+    def certificates(self, authority_id: int, serials: Sequence[int]) -> Iterator[CertificateRow]:
+        for start in range(0, len(serials), _WHOLE_ROWS):
+            texts = [serial_to_text(serial) for serial in serials[start : start + _WHOLE_ROWS]]
+            rows = Certificate.objects.filter(authority_id=authority_id, serial__in=texts)
+            yield from read(partial(_whole, rows))
 
     def add(self, row: CrlRow, audit: AuditRow) -> None:
-        with database_errors(), transaction.atomic():
+        with self._events.transaction() as events:
             Crl.objects.create(
                 authority_id=row.authority_id,
                 number=row.number,
@@ -65,30 +98,27 @@ class DjangoCrlStore:
                 this_update=row.this_update,
                 next_update=row.next_update,
                 der=row.der,
+                mark=row.mark,
             )
             Crl.objects.filter(authority_id=row.authority_id, number__lte=row.number - KEPT).delete()
-            AuditEvent.objects.create(
-                at=audit.at,
-                kind=audit.kind,
-                actor_kind=audit.actor_kind,
-                actor=audit.actor,
-                target=audit.target,
-                request_id=audit.request_id,
-                address=audit.address,
-                detail=audit.detail,
-            )
+            events.add(audit)
+
+
+def _whole(rows: QuerySet[Certificate]) -> list[CertificateRow]:
+    return [certificate_rows.from_model(row) for row in rows.all()]
 
 
 def _newest(authority_id: int) -> QuerySet[Crl]:
     return Crl.objects.filter(authority_id=authority_id).order_by("-number")
 
 
-def _to_value(row: Crl) -> CrlRow:
+def crl_value(row: Crl) -> CrlRow:
     return CrlRow(
         authority_id=row.authority_id,
         number=row.number,
         covers_revision=row.covers_revision,
         this_update=row.this_update,
         next_update=row.next_update,
-        der=bytes(row.der),
+        der=octets(row.der),
+        mark=None if row.mark is None else octets(row.mark),
     )

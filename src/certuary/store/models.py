@@ -7,6 +7,8 @@ They are never deleted, only retired (`removed_at`): certificates and audit even
 The tables of the issuance path have no database-side foreign keys: each would cost a lookup per insert, and
 the rows they name are never deleted. Their indexes hold what grows with time where that is possible (serial,
 expiry, application); only the subject and the key hash land at random places.
+
+Each model declares beside its columns how they are protected from whoever can write to the database.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+
+from certuary.store.protection import Protection, free, sealed_record
 
 
 def beginning(column: str, characters: int) -> models.Func:
@@ -28,6 +32,11 @@ class ConfigRevision(models.Model):
     change made by a command, which has its audit event, from one made by plain SQL, which they record.
     """
 
+    protection: ClassVar = free(
+        "only says when to read again; a wrong value costs readings, and what is read is verified",
+        "id value service_is_writing",
+    )
+
     id = models.SmallIntegerField(primary_key=True)
     value = models.BigIntegerField()
     service_is_writing = models.BooleanField(default=False)
@@ -38,6 +47,11 @@ class ConfigRevision(models.Model):
 
 class Instance(models.Model):
     """One row, id 1: which installation this database belongs to."""
+
+    protection: ClassVar = free(
+        "read by `certuary init` alone, which pins it beside the keys; every seal and mark names the pinned one",
+        "id uuid created_at",
+    )
 
     id = models.SmallIntegerField(primary_key=True)
     uuid = models.CharField(max_length=36)
@@ -61,6 +75,11 @@ class Record(models.Model):
 
 
 class Authority(Record):
+    protection: ClassVar = sealed_record(
+        "name kind issuer_id key_name key_type subject serial certificate_der "
+        "not_before not_after crl_lifetime_seconds"
+    )
+
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=16)  # root | issuing
     issuer = models.ForeignKey("self", null=True, on_delete=models.PROTECT)
@@ -79,6 +98,8 @@ class Authority(Record):
 
 
 class Group(Record):
+    protection: ClassVar = sealed_record("code name")
+
     code = models.CharField(max_length=16)  # GRP_001
     name = models.CharField(max_length=64)
 
@@ -91,6 +112,8 @@ class Group(Record):
 
 
 class Profile(Record):
+    protection: ClassVar = sealed_record("name current_version")
+
     name = models.CharField(max_length=64)
     current_version = models.IntegerField()
 
@@ -101,6 +124,12 @@ class Profile(Record):
 
 class ProfileVersion(models.Model):
     """What a profile said at one version. Never changed: certificates point at it."""
+
+    protection: ClassVar = Protection(
+        marked="profile_id number toml created_at created_by mark",
+        how="the current version is part of the profile's seal, too",
+        free={"id": "part of the profile's seal while it is the current version; else only pointed at"},
+    )
 
     profile = models.ForeignKey(Profile, on_delete=models.PROTECT, related_name="versions")
     number = models.IntegerField()
@@ -117,6 +146,8 @@ class ProfileVersion(models.Model):
 
 
 class Label(Record):
+    protection: ClassVar = sealed_record("name profile_id")
+
     name = models.CharField(max_length=64)
     profile = models.ForeignKey(Profile, on_delete=models.PROTECT)
 
@@ -130,6 +161,10 @@ class Label(Record):
 
 
 class Application(Record):
+    protection: ClassVar = sealed_record(
+        "name username password_hash group_id networks profile_ids labels subject_rule enabled expires_at"
+    )
+
     name = models.CharField(max_length=64)
     username = models.CharField(max_length=128)
     password_hash = models.TextField()
@@ -156,6 +191,11 @@ class Application(Record):
 class Property(models.Model):
     """Edited by command or by plain SQL, so its columns are few and plain."""
 
+    protection: ClassVar = free(
+        "edited by plain SQL, which is the product: it can only choose among sealed things, and is audited",
+        "property_key property_value status",
+    )
+
     property_key = models.CharField(max_length=128, primary_key=True)
     property_value = models.TextField()
     status = models.CharField(max_length=16, default="Active", db_default="Active")
@@ -165,6 +205,10 @@ class Property(models.Model):
 
 
 class User(Record):
+    protection: ClassVar = sealed_record(
+        "name role group_ids password_hash enabled signing_key signing_certificate compromised_keys"
+    )
+
     name = models.CharField(max_length=64)
     role = models.CharField(max_length=32)  # ca-administrator | administrator | officer | auditor
     group_ids = models.JSONField()  # [1, 2]; of no meaning for a CA Administrator, who sees all
@@ -182,6 +226,20 @@ class User(Record):
 
 
 class Certificate(models.Model):
+    protection: ClassVar = Protection(
+        marked=(
+            "authority_id serial profile_version_id application_id subject_key "
+            "alternative_names key_hash not_before not_after source replaces issued_at "
+            "revoked_at revocation_reason revoked_revision mark"
+        ),
+        how="a revocation is also on the signed CRL, from which nothing vanishes before it expires",
+        free={
+            "id": "only orders pages",
+            "subject": "for people to read; what is compared is subject_key",
+            "der": "signed by its authority; `certuary seal verify` compares it with the marked columns",
+        },
+    )
+
     authority = models.ForeignKey(Authority, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     serial = models.CharField(max_length=40)
     profile_version = models.ForeignKey(
@@ -223,15 +281,24 @@ class Certificate(models.Model):
             ),
             models.Index(fields=["key_hash"], name="certificates_key"),
             models.Index(fields=["not_after", "id"], name="certificates_expiry"),
+            # Also what says revoked without a revision: plain SQL may have forged it.
             models.Index(
-                fields=["revoked_revision"],
-                condition=models.Q(revoked_revision__isnull=False),
-                name="certificates_revoked",
+                fields=["revoked_revision", "revoked_at"],
+                condition=models.Q(revoked_revision__isnull=False) | models.Q(revoked_at__isnull=False),
+                name="certificates_revocations",
             ),
         ]
 
 
 class Enrolment(models.Model):
+    protection: ClassVar = free(
+        "history for people; what counts of it is in the audit chain, and no decision is taken on it",
+        (
+            "id request_id at operation outcome reason application_id profile_version_id "
+            "label address serial csr_der"
+        ),
+    )
+
     request_id = models.CharField(max_length=32)
     at = models.DateTimeField()
     operation = models.CharField(max_length=16)
@@ -259,6 +326,12 @@ class Enrolment(models.Model):
 class AuditEvent(models.Model):
     """An event, and its place in the chain of its stream: `hash` covers the event and `previous`, the hash before."""
 
+    protection: ClassVar = Protection(
+        marked=("stream seq previous hash at kind actor_kind actor target request_id address detail"),
+        how="the chain of the stream, under the stream's own key",
+        free={"id": "only orders pages; the order that counts is the chain's"},
+    )
+
     stream = models.CharField(max_length=32, default="", db_default="")
     seq = models.BigIntegerField(null=True)
     previous = models.BinaryField(null=True)
@@ -283,6 +356,11 @@ class AuditEvent(models.Model):
 class AuditStream(models.Model):
     """Which process writes, or wrote, a stream: where a successor finds what it closes. Believed for nothing else."""
 
+    protection: ClassVar = free(
+        "only says where a successor finds what it closes",
+        "stream node process opened_at closed_by",
+    )
+
     stream = models.CharField(max_length=32, primary_key=True)
     node = models.CharField(max_length=32)
     process = models.CharField(max_length=32)  # est-0, status
@@ -297,6 +375,11 @@ class AuditStream(models.Model):
 class AuditCheckpoint(models.Model):
     """The heads of all streams at one moment, signed. Also appended to a file of each node."""
 
+    protection: ClassVar = Protection(
+        marked="number at body signature",
+        how="a signature of the checkpoint key; number and time are part of the body",
+    )
+
     number = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField()
     body = models.TextField()
@@ -308,6 +391,11 @@ class AuditCheckpoint(models.Model):
 
 class PropertyChange(models.Model):
     """A property changed by plain SQL, written by the triggers; one node turns it into one audit event."""
+
+    protection: ClassVar = free(
+        "waits for half a second to become an audit event, which is chained",
+        "id at operation property_key before after database_user",
+    )
 
     at = models.DateTimeField()
     operation = models.CharField(max_length=16)  # added | changed | removed
@@ -323,6 +411,12 @@ class PropertyChange(models.Model):
 class Manifest(models.Model):
     """One row, id 1: the digests of the manifest's parts and its number, signed."""
 
+    protection: ClassVar = Protection(
+        marked="body signature",
+        how="a signature of the manifest key, and the high-water mark of each node",
+        free={"id": "always 1"},
+    )
+
     id = models.SmallIntegerField(primary_key=True)
     body = models.TextField()
     signature = models.BinaryField()
@@ -333,6 +427,12 @@ class Manifest(models.Model):
 
 class ManifestPart(models.Model):
     """Version and digest of up to 256 sealed records: those of one kind whose numbers begin alike."""
+
+    protection: ClassVar = Protection(
+        marked="kind number body",
+        how="its digest is in the signed head",
+        free={"id": "only a key", "revision": "tells processes what to read again"},
+    )
 
     kind = models.CharField(max_length=16)
     number = models.BigIntegerField()
@@ -349,6 +449,11 @@ class ManifestPart(models.Model):
 class RecordProblem(models.Model):
     """A record found broken: so that its audit event is written once."""
 
+    protection: ClassVar = free(
+        "keeps an audit event from being written twice; what is broken is found anew at each look",
+        "id kind record reason found_at",
+    )
+
     kind = models.CharField(max_length=16)
     record = models.CharField(max_length=64)
     reason = models.TextField()
@@ -362,6 +467,12 @@ class RecordProblem(models.Model):
 
 
 class Crl(models.Model):
+    protection: ClassVar = Protection(
+        marked="authority_id number covers_revision this_update next_update der mark",
+        how="the list itself is also signed by its authority",
+        free={"id": "only a key"},
+    )
+
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT)
     number = models.BigIntegerField()
     covers_revision = models.BigIntegerField()  # holds every revocation up to this config_revision
@@ -377,6 +488,11 @@ class Crl(models.Model):
 
 class Lease(models.Model):
     """Who runs the background jobs, until when."""
+
+    protection: ClassVar = free(
+        "who runs the jobs; a wrong one delays them, and they run on each node",
+        "name holder expires_at",
+    )
 
     name = models.CharField(max_length=32, primary_key=True)
     holder = models.CharField(max_length=64)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction as django_transaction
 from django.db.models import Model, UniqueConstraint
 
+from certuary.core.mark import Marker
 from certuary.core.values import serial_to_text
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import (
@@ -22,15 +23,16 @@ from certuary.services.ports import (
     CertificateRow,
     ManifestPartRow,
     ManifestRow,
+    ProfileVersionRow,
     Record,
     RecordKind,
     RecordTransaction,
     Subject,
 )
 from certuary.store import certificate_rows, manifests, record_rows
-from certuary.store.database import database_errors, read
+from certuary.store.database import read
+from certuary.store.event_stream import EventStream, EventWriter, no_chain
 from certuary.store.models import (
-    AuditEvent,
     Certificate,
     ConfigRevision,
     Instance,
@@ -39,9 +41,17 @@ from certuary.store.models import (
     RecordProblem,
 )
 
+_REVOCATION = ("revoked_at", "revocation_reason", "revoked_revision", "mark")
+
 
 class DjangoRecordStore:
-    """`services.ports.RecordStore`. Each thread that calls it has its own connection."""
+    """`services.ports.RecordStore`. Each thread that calls it has its own connection.
+
+    Events go to `events`, which one thread at a time may use; without one, none can be written.
+    """
+
+    def __init__(self, events: EventStream | None = None) -> None:
+        self._events = events or EventStream(no_chain)
 
     def instance(self) -> str:
         return read(lambda: Instance.objects.values_list("uuid", flat=True).get(id=1))
@@ -56,7 +66,7 @@ class DjangoRecordStore:
         return read(lambda: manifests.part(kind, number))
 
     def transaction(self) -> AbstractContextManager[RecordTransaction]:
-        return _transaction()
+        return _transaction(self._events)
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return read(lambda: _find(kind, match))
@@ -72,16 +82,17 @@ class DjangoRecordStore:
 
 
 @contextmanager
-def _transaction() -> Iterator[RecordTransaction]:
-    with database_errors(), django_transaction.atomic():
-        yield DjangoRecordTransaction(ConfigRevision.objects.select_for_update().get(id=1))
+def _transaction(events: EventStream) -> Iterator[RecordTransaction]:
+    with events.transaction() as writer:
+        yield DjangoRecordTransaction(ConfigRevision.objects.select_for_update().get(id=1), writer)
 
 
 class DjangoRecordTransaction:
     """`services.ports.RecordTransaction`. An audit event alone raises no revision."""
 
-    def __init__(self, revision: ConfigRevision) -> None:
+    def __init__(self, revision: ConfigRevision, events: EventWriter) -> None:
         self._config = revision
+        self._events = events
         self._changed = False
 
     def create(self, kind: RecordKind, values: Mapping[str, object]) -> Record:
@@ -156,41 +167,43 @@ class DjangoRecordTransaction:
     def remove_problem(self, subject: Subject) -> None:
         RecordProblem.objects.filter(kind=subject.kind, record=subject.name).delete()
 
-    def add_profile_version(self, profile_id: int, *, number: int, toml: str, at: datetime, by: str) -> int:
-        """The version becomes the profile's current one."""
+    def add_profile_version(self, row: ProfileVersionRow) -> int:
         version = ProfileVersion.objects.create(
-            profile_id=profile_id, number=number, toml=toml, created_at=at, created_by=by
+            profile_id=row.profile_id,
+            number=row.number,
+            toml=row.toml,
+            created_at=row.created_at,
+            created_by=row.created_by,
+            mark=row.mark,
         )
-        self.update("profile", profile_id, {"current_version": number})
+        self.update("profile", row.profile_id, {"current_version": row.number})
         return version.pk
 
     def revoke_certificate(
-        self, authority_id: int, serial: int, *, at: datetime, reason: str
+        self, authority_id: int, serial: int, *, at: datetime, reason: str, marker: Marker
     ) -> CertificateRow:
         rows = Certificate.objects.select_for_update()
         row = rows.filter(authority_id=authority_id, serial=serial_to_text(serial)).first()
         if row is None:
             raise NotFound(f"there is no certificate with serial number {serial_to_text(serial)}")
+        before = certificate_rows.from_model(row)
+        # First: what was altered may say that it is revoked.
+        marker.check_certificate(before)
         if row.revoked_at is not None:
             raise AlreadyRevoked(f"certificate {serial_to_text(serial)} was revoked at {row.revoked_at}")
-        row.revoked_at, row.revocation_reason, row.revoked_revision = at, reason, self._revision()
-        row.save(update_fields=["revoked_at", "revocation_reason", "revoked_revision"])
-        return certificate_rows.from_model(row)
+        revoked = replace(
+            before, revoked_at=at, revocation_reason=reason, revoked_revision=self._revision(), marker=marker
+        )
+        for column in _REVOCATION:
+            setattr(row, column, getattr(revoked, column))
+        row.save(update_fields=_REVOCATION)
+        return revoked
 
     def add_certificate(self, row: CertificateRow) -> None:
         Certificate.objects.create(**certificate_rows.to_columns(row))
 
     def add_audit(self, row: AuditRow) -> None:
-        AuditEvent.objects.create(
-            at=row.at,
-            kind=row.kind,
-            actor_kind=row.actor_kind,
-            actor=row.actor,
-            target=row.target,
-            request_id=row.request_id,
-            address=row.address,
-            detail=row.detail,
-        )
+        self._events.add(row)
 
     def _revision(self) -> int:
         """The new revision, taken once."""
@@ -221,11 +234,14 @@ class DjangoRecordTransaction:
 
     @contextmanager
     def _property_change(self) -> Iterator[None]:
-        """Tell the triggers that the service writes the audit event. Seen by this transaction only."""
+        """Tell the triggers that the service writes the audit event. Seen by this transaction only.
+
+        Who told them so for good is found out by a job, so that is left as it was.
+        """
         self._revision()
         ConfigRevision.objects.update(service_is_writing=True)
         yield
-        ConfigRevision.objects.update(service_is_writing=False)
+        ConfigRevision.objects.update(service_is_writing=self._config.service_is_writing)
 
 
 def _problems_told() -> dict[Subject, str]:

@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from certuary.core.audit_chain import Chain
 from certuary.errors import DatabaseDown, Unavailable
 from certuary.services.ports import BatchItem
 from certuary.store.batch_postgresql import PostgresqlSession
+from certuary.store.batch_rows import chain_events
 from certuary.store.batch_session import BatchSession, ItemRefused
 from certuary.store.batch_sqlite import SqliteSession
 
@@ -53,9 +55,14 @@ class _Waiting(NamedTuple):
 
 
 class GroupCommitWriter:
-    """`services.ports.IssuanceWriter`. Make it in the process that uses it, after any fork."""
+    """`services.ports.IssuanceWriter`. Make it in the process that uses it, after any fork.
 
-    def __init__(self, session: Callable[[], BatchSession] = open_session) -> None:
+    Only its thread uses `chain`: events have their places in the order of the commits.
+    """
+
+    def __init__(self, chain: Chain, session: Callable[[], BatchSession] = open_session) -> None:
+        self._chain = chain
+        self._head_is_sure = True
         self._open_session = session
         self._session: BatchSession | None = None
         self._retry_at = 0.0
@@ -175,14 +182,38 @@ class GroupCommitWriter:
         self._connect()
         if self._session is None:
             raise DatabaseDown("the database cannot be reached")
+        items = [waiting.item for waiting in batch]
         try:
-            self._session.commit([waiting.item for waiting in batch])
-        except (DatabaseDown, ItemRefused):
+            if not self._head_is_sure:
+                self._find_head(self._session)
+            self._commit_chained(items, self._session)
+        except ItemRefused:
+            raise
+        except DatabaseDown:
+            self._head_is_sure = False  # the commit may have happened, and only its answer be lost
             raise
         except Exception as problem:
+            self._head_is_sure = False
             # An item that cannot even be sent. Whatever state it left the connection in goes with it.
             self._drop_session()
             raise ItemRefused from problem
+
+    def _commit_chained(self, items: Sequence[BatchItem], session: BatchSession) -> None:
+        chained, last = chain_events(items, self._chain)
+        try:
+            session.commit(chained)
+        except ItemRefused:
+            if not self._find_head(session):
+                raise
+            # The places were taken: by a commit that the database finished after its answer was lost.
+            chained, last = chain_events(items, self._chain)
+            session.commit(chained)
+        self._chain.advance(last)
+
+    def _find_head(self, session: BatchSession) -> bool:
+        moved = self._chain.find_head(session.head(self._chain.stream))
+        self._head_is_sure = True
+        return moved
 
     def _connect(self) -> None:
         """Open a session if there is none and it is time to try."""

@@ -17,6 +17,7 @@ from certuary.core.certificate import (
     build_issuing,
     build_root,
     hash_for,
+    is_issued_by,
     pointer_extensions,
     sign_plan,
     subject_key_identifier,
@@ -235,3 +236,16 @@ def test_a_long_host_name_is_cut_in_the_common_name_alone() -> None:
 def test_signing_gives_the_same_der_that_the_certificate_holds() -> None:
     issued = sign_plan(planned(), signing_key("issuing"))
     assert issued.certificate.public_bytes(Encoding.DER) == issued.der
+
+
+def test_a_certificate_is_issued_by_who_signed_it_under_that_name() -> None:
+    assert is_issued_by(issuing(), root())
+    assert is_issued_by(root(), root())
+    assert not is_issued_by(root(), issuing())
+
+
+def test_a_name_alone_makes_no_issuer() -> None:
+    plan = build_root(signing_key("stranger").public_key(), organization="Acme", serial=1, now=NOW)
+    imposter = sign_plan(plan, signing_key("stranger")).certificate
+    assert imposter.subject == root().subject
+    assert not is_issued_by(issuing(), imposter)

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certuary.core.certificate import KEY_TYPES, SigningKey, build_root, hash_for, sign_plan
-from certuary.core.crl import REASONS, build_crl, check_reason
+from certuary.core.crl import REASONS, build_crl, check_reason, listed_entries
 from certuary.core.values import make_serial
 from certuary.errors import InvalidValue
 
@@ -162,3 +162,39 @@ def test_the_reasons_are_those_of_the_rfc() -> None:
         "unspecified": 0, "keyCompromise": 1, "cACompromise": 2, "affiliationChanged": 3, "superseded": 4,
         "cessationOfOperation": 5, "certificateHold": 6, "privilegeWithdrawn": 9, "aACompromise": 10,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_entries_of_a_list_are_read_back_and_make_the_same_list(count: int) -> None:
+    entries = [
+        Entry(serial=make_serial(number, bytes(12)) or 1, reason="superseded" if number else "unspecified")
+        for number in range(count)
+    ]
+    crl_der = _build(*entries)
+    listed = dict(listed_entries(crl_der))
+    assert list(listed) == [entry.serial for entry in entries]
+    again = build_crl(
+        issuer=ISSUER,
+        signer=SIGNER,
+        number=7,
+        this_update=NOW,
+        next_update=NEXT,
+        revoked=(),
+        kept=listed.values(),
+    )
+    assert dict(listed_entries(again)) == listed
+    assert len(again) == pytest.approx(len(crl_der), abs=4)  # an ECDSA signature's length varies
+
+
+def test_kept_entries_come_before_new_ones() -> None:
+    kept = dict(listed_entries(_build(Entry(serial=9)))).values()
+    made = build_crl(
+        issuer=ISSUER,
+        signer=SIGNER,
+        number=7,
+        this_update=NOW,
+        next_update=NEXT,
+        revoked=[Entry(serial=4)],
+        kept=kept,
+    )
+    assert [entry.serial_number for entry in x509.load_der_x509_crl(made)] == [9, 4]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -10,10 +11,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import SigningKey, build_root, sign_plan
-from certuary.errors import AlreadyExists, ClockUnsafe, DatabaseDown
-from certuary.server.crl_job import LEASE_SECONDS, CrlJob, CrlJobDeps
-from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RevokedEntry
+from certuary.errors import ClockUnsafe, DatabaseDown
+from certuary.server.crl_job import CrlJob, CrlJobDeps
+from certuary.server.lease import LEASE_SECONDS
+from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RecordTransaction
 from certuary.status.documents import PublishedAuthority
+from tests.memory_records import MARKER, MemoryCrls, marked_certificate, revoked_certificate
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -34,24 +37,22 @@ def _authority(identifier: int, name: str, kind: str) -> Record:
     return Record(kind="authority", id=identifier, revision=1, values=values)
 
 
-class Database:
+class Database(MemoryCrls):
     """Records, CRLs and leases in memory, shared by the jobs of several nodes."""
 
     def __init__(self) -> None:
         self.authorities = [_authority(1, "root", "root"), _authority(2, "issuing", "issuing")]
-        self.revision = 1
-        self.rows: list[CrlRow] = []
-        self.revocations: list[tuple[int, int, RevokedEntry]] = []
+        super().__init__()
         self.lease: tuple[str, float] | None = None
         self.steady = 0.0
         self.down = False
+        self.found: list[AuditRow] = []
         self.searches = 0
         self.reads_of_latest = 0
 
     def revoke(self, serial: int) -> None:
         self.revision += 1
-        entry = RevokedEntry(serial=serial, revoked_at=self.now(), reason="superseded")
-        self.revocations.append((2, self.revision, entry))
+        self.certificate_rows.append(revoked_certificate(serial, self.revision, revoked_at=self.now()))
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.steady)
@@ -61,31 +62,27 @@ class Database:
     def all(self, kind: str) -> tuple[Record, ...]:
         return tuple(self.authorities)
 
+    @contextmanager
+    def transaction(self) -> Iterator[RecordTransaction]:
+        yield cast(RecordTransaction, self)
+
+    def add_audit(self, row: AuditRow) -> None:
+        self.found.append(row)
+
     # CrlStore
 
-    def latest(self, authority_id: int) -> CrlRow | None:
+    def latest(self, authority_id: int, *, below: int | None = None) -> CrlRow | None:
         self.reads_of_latest += 1
-        return next((row for row in reversed(self.rows) if row.authority_id == authority_id), None)
-
-    def latest_number(self, authority_id: int) -> int | None:
-        return next((row.number for row in reversed(self.rows) if row.authority_id == authority_id), None)
+        return super().latest(authority_id, below=below)
 
     def current_revision(self) -> int:
         if self.down:
             raise DatabaseDown("the database cannot be used")
-        return self.revision
+        return super().current_revision()
 
     def has_revocation_after(self, authority_id: int, revision: int) -> bool:
         self.searches += 1
-        return any(owner == authority_id and at > revision for owner, at, _ in self.revocations)
-
-    def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
-        return [entry for owner, _, entry in self.revocations if owner == authority_id]
-
-    def add(self, row: CrlRow, audit: AuditRow) -> None:
-        if self.latest_number(row.authority_id) == row.number:
-            raise AlreadyExists("taken")
-        self.rows.append(row)
+        return super().has_revocation_after(authority_id, revision)
 
     # LeaseStore
 
@@ -114,6 +111,7 @@ class Node:
                 clock=database,
                 steady=lambda: database.steady,
                 holder=holder,
+                marker=MARKER,
             ),
             self._show,
         )
@@ -243,7 +241,7 @@ def test_a_holder_that_stops_hands_over_at_once(database: Database) -> None:
 
 def test_a_crl_made_elsewhere_is_shown_within_the_reload_interval(node: Node, database: Database) -> None:
     node.run(5)
-    newer = replace(database.rows[0], number=9, this_update=database.now())
+    newer = replace(database.rows[0], number=9, this_update=database.now(), marker=MARKER)
     database.rows.append(newer)
     node.run(2.5)
     assert node.shown["issuing"].crl == newer
@@ -296,3 +294,137 @@ def test_a_new_crl_lifetime_is_used_from_the_next_crl_on(node: Node, database: D
     node.run(3)
     newest = database.rows[-1]
     assert newest.next_update - newest.this_update == timedelta(hours=1)
+
+
+# What plain SQL alters.
+
+
+def alter_crl(database: Database, index: int, **changes: object) -> None:
+    database.rows[index] = replace(database.rows[index], **changes)  # type: ignore[arg-type]
+
+
+def test_an_erased_revocation_is_named_within_two_seconds_and_stays_on_the_next_crl(
+    node: Node, database: Database
+) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    database.alter(7, revoked_at=None, revocation_reason=None, revoked_revision=None)
+    node.run(1.5)
+    (problem,) = node.job.problems
+    assert f"{7:036x}" in problem
+    database.revoke(8)
+    node.run(3)
+    assert node.serials() == {7, 8}
+    assert [(event.kind, event.target) for event in database.found] == [
+        ("certificate.altered", f"certificate:{7:036x}")
+    ]
+
+
+def test_a_forged_revocation_is_named_within_two_seconds_and_not_listed(
+    node: Node, database: Database
+) -> None:
+    node.run(5)
+    database.certificate_rows.append(marked_certificate(7))
+    database.alter(7, revoked_at=database.now(), revocation_reason="superseded", revoked_revision=1)
+    node.run(1.5)
+    (problem,) = node.job.problems
+    assert f"{7:036x}" in problem
+    assert node.serials() == set()
+
+
+def test_what_was_put_right_is_a_problem_no_longer(node: Node, database: Database) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    right = database.certificate_rows[0]
+    database.alter(7, revoked_at=None)
+    node.run(2)
+    assert node.job.problems
+    database.certificate_rows = [right]
+    node.run(2)
+    assert not node.job.problems
+
+
+def test_many_altered_rows_are_counted_and_all_audited(node: Node, database: Database) -> None:
+    node.run(5)
+    for serial in range(1, 151):
+        database.certificate_rows.append(marked_certificate(serial))
+        database.alter(serial, revoked_at=database.now())
+    node.run(5)
+    assert len(node.job.problems) == 11
+    assert "140 more certificates" in node.job.problems[-1]
+    assert len({event.target for event in database.found}) == len(database.found) == 150
+
+
+def test_a_crl_without_a_good_mark_is_neither_served_nor_built_upon(node: Node, database: Database) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    good = node.shown["issuing"].crl
+    assert good is not None
+    forged = replace(database.rows[0], number=9)
+    database.rows.append(forged)
+    node.run(2.5)
+    shown = node.shown["issuing"].crl
+    assert shown is not None
+    assert shown.number == 10
+    assert node.serials() == {7}
+    (problem,) = node.job.problems
+    assert "CRL 9 of issuing" in problem
+    assert [event.kind for event in database.found] == ["crl.altered"]
+    database.rows.remove(forged)
+    node.run(31)
+    assert not node.job.problems
+
+
+def test_a_node_that_starts_serves_the_newest_crl_that_holds_its_mark(node: Node, database: Database) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    alter_crl(database, -1, covers_revision=999)
+    starting = Node(database, "b")
+    starting.job.tick()
+    assert starting.shown["issuing"].crl == database.rows[0]
+    assert "CRL 2 of issuing" in starting.job.problems[0]
+    assert database.found == []  # the holder of the lease audits
+
+
+def test_a_crl_that_was_deleted_is_published_anew_from_memory(node: Node, database: Database) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    del database.rows[:]
+    database.certificate_rows.clear()
+    node.run(3)
+    assert [row.number for row in database.rows] == [3]
+    assert node.serials() == {7}
+
+
+def test_an_older_crl_never_takes_the_place_of_the_one_that_is_shown(node: Node, database: Database) -> None:
+    node.run(5)
+    database.revoke(7)
+    node.run(5)
+    node.holds_key = False
+    del database.rows[-1]
+    node.run(5)
+    assert node.serials() == {7}
+
+
+def test_a_root_whose_key_is_elsewhere_is_looked_after_as_well(node: Node, database: Database) -> None:
+    node.run(5)
+    database.certificate_rows.append(marked_certificate(7, authority_id=1))
+    database.alter(7, revoked_at=database.now())
+    node.run(6)
+    assert any("of root was altered" in problem for problem in node.job.problems)
+
+
+def test_who_loses_the_lease_leaves_the_revocations_to_the_holder(node: Node, database: Database) -> None:
+    node.run(5)
+    database.certificate_rows.append(marked_certificate(7))
+    database.alter(7, revoked_at=database.now())
+    node.run(2)
+    assert node.job.problems
+    database.lease = ("b", database.steady + 1000)
+    node.run(LEASE_SECONDS + 4)
+    assert not node.job.problems

@@ -17,6 +17,7 @@ from certuary.keystore.memory import MemoryKeyStore
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps, listener_issuer
 from certuary.services.create_authority import create_issuing, create_root
 from certuary.services.ports import AuditRow, CertificateRow, Record, RecordStore, RecordTransaction
+from tests.memory_records import MARKER
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -53,6 +54,7 @@ class Setting:
                 path=self.path,
                 hostnames=("est.example",),
                 status_url="http://ca.example",
+                marker=MARKER,
             )
         )
 

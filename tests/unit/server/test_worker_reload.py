@@ -18,6 +18,7 @@ from certuary.server.config import Settings
 from certuary.server.worker import Worker, _Current
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.snapshot import Snapshot
+from tests.memory_records import MARKER, nothing_listed
 from tests.unit.services.builders import snapshot
 from tests.unit.services.enrolling import AUTHORITY, MemoryCertificates, issued_row
 
@@ -60,10 +61,11 @@ class Reloading:
         )
         self.worker = cast(Any, Worker(orders, Settings(home=home), -1))
         self.loader = Loader()
+        self.worker._stream_is_open = True
         self.worker._loader = self.loader
         self.worker._loaded = snapshot(revision=5)
         self.worker._current = _Current(snapshot=self.worker._loaded)
-        self.worker._directory = CertificateDirectory(MemoryCertificates())
+        self.worker._directory = CertificateDirectory(MemoryCertificates(), MARKER, nothing_listed)
         self.worker._identity = self.worker._blocklist_file = Nothing()
 
     def reload(self) -> None:
@@ -107,7 +109,9 @@ def test_est_is_disabled_while_the_configuration_cannot_be_read_for_long(
 
 def test_certificates_are_looked_up_anew_when_an_older_database_takes_over(reloading: Reloading) -> None:
     row = issued_row()
-    known = reloading.worker._directory = CertificateDirectory(MemoryCertificates(row))
+    known = reloading.worker._directory = CertificateDirectory(
+        MemoryCertificates(row), MARKER, nothing_listed
+    )
     known.look_up(row.der, (AUTHORITY,))
     reloading.loader.answer = lambda: snapshot(revision=6)
     reloading.reload()

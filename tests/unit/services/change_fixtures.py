@@ -9,7 +9,7 @@ from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER, Actor
 from certuary.services.initialise import shipped_profiles
 from certuary.services.passwords import Passwords
-from tests.memory_records import FixedClock, MemoryRecords
+from tests.memory_records import MARKER, FixedClock, MemoryRecords
 
 PASSWORDS = Passwords(b"pepper")
 ROOT_USER = Actor(name="root-user", role=CA_ADMINISTRATOR)
@@ -27,7 +27,13 @@ def installation() -> tuple[MemoryRecords, ChangeDeps]:
         toml = next(toml for toml in shipped_profiles() if f'name = "{name}"' in toml)
         records.create("profile", {"name": name, "current_version": 1, "toml": toml})
     records.create("label", {"name": "plant", "profile_id": 2})
-    return records, ChangeDeps(records=records, clock=FixedClock(), request_id="r1", address="192.0.2.7")
+    return records, ChangeDeps(
+        records=records,
+        clock=FixedClock(),
+        marker=lambda: MARKER,
+        request_id="r1",
+        address="192.0.2.7",
+    )
 
 
 def detail_of(records: MemoryRecords, index: int = -1) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from certuary.services.enrol import EnrolDeps, EnrolRequest
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.ports import CertificateRow
 from certuary.services.snapshot import ActiveProfile, Authority, Label
+from tests.memory_records import MARKER, nothing_listed
 from tests.unit.core.issuing import (
     MINIMAL,
     SERIAL,
@@ -93,7 +94,7 @@ def issued_row(
     as_ra: bool = False,
     **changes: Any,
 ) -> CertificateRow:
-    """A certificate of ours as the database keeps it."""
+    """A certificate of ours as the database keeps it, with its mark."""
     wanted = asked(subject(("CN", common_name)), alternative_names)
     plan = planned(wanted)
     if as_ra:
@@ -115,7 +116,7 @@ def issued_row(
         "replaces": None,
         "issued_at": NOW - timedelta(days=1),
     }
-    return CertificateRow(**values | changes)
+    return CertificateRow(**{**values, "marker": MARKER} | changes)
 
 
 def _as_registration_authority(plan: CertificatePlan) -> CertificatePlan:
@@ -148,5 +149,9 @@ def enrol_request(body: bytes, *, again: bool = False, **changes: Any) -> EnrolR
 
 def deps(*rows: CertificateRow, blocklist: Blocklist = EMPTY) -> EnrolDeps:
     return EnrolDeps(
-        reader=MemoryCertificates(*rows), blocklist=lambda: blocklist, keys_in_flight=KeysInFlight()
+        reader=MemoryCertificates(*rows),
+        blocklist=lambda: blocklist,
+        keys_in_flight=KeysInFlight(),
+        is_listed=nothing_listed,
+        marker=MARKER,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from certuary.errors import NotAuthenticated
 from certuary.services import certificate_directory
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.ports import CertificateRow
+from tests.memory_records import MARKER, nothing_listed
 from tests.unit.core.issuing import asked, planned, root, signing_key, subject
 from tests.unit.services.builders import NOW
 from tests.unit.services.enrolling import AUTHORITY, MemoryCertificates, issued_row
@@ -22,7 +24,7 @@ AUTHORITIES = (ROOT, AUTHORITY)
 
 
 def directory(*rows: CertificateRow) -> CertificateDirectory:
-    return CertificateDirectory(MemoryCertificates(*rows))
+    return CertificateDirectory(MemoryCertificates(*rows), MARKER, nothing_listed)
 
 
 def reason(each: CertificateDirectory, certificate_der: bytes) -> str:
@@ -121,7 +123,7 @@ def test_a_revocation_during_the_look_up_is_not_overwritten() -> None:
             each.forget_revoked([(row.authority_id, row.serial)])
             return super().by_serial(authority_id, serial)
 
-    each = CertificateDirectory(RevokedMeanwhile(row))
+    each = CertificateDirectory(RevokedMeanwhile(row), MARKER, nothing_listed)
     each.look_up(row.der, AUTHORITIES)
     assert each.remembered(row.der) is None
 
@@ -130,7 +132,7 @@ def test_only_so_many_are_remembered_the_oldest_go_first(monkeypatch: pytest.Mon
     monkeypatch.setattr(certificate_directory, "CAPACITY", 1)
     older, newer = issued_row(), issued_row("dev-2")
     newer = replace(newer, authority_id=AUTHORITY.id, serial=older.serial)
-    each = CertificateDirectory(_Exactly(older, newer))
+    each = CertificateDirectory(_Exactly(older, newer), MARKER, nothing_listed)
     each.look_up(older.der, AUTHORITIES)
     each.look_up(newer.der, AUTHORITIES)
     assert each.remembered(older.der) is None
@@ -142,3 +144,36 @@ class _Exactly(MemoryCertificates):
 
     def by_serial(self, authority_id: int, serial: int) -> CertificateRow | None:
         return self.rows.pop(0) if authority_id == AUTHORITY.id else None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"application_id": 2}, {"mark": None}, {"profile_version_id": 5}, {"revoked_revision": 4}],
+    ids=repr,
+)
+def test_a_record_that_was_altered_lets_nobody_in(changes: dict[str, Any]) -> None:
+    row = replace(issued_row(), **changes)
+    assert reason(directory(row), row.der) == "the record of the client certificate was altered"
+
+
+def test_a_revocation_that_plain_sql_took_back_lets_nobody_in() -> None:
+    revoked = issued_row(revoked_at=NOW, revocation_reason="superseded", revoked_revision=3)
+    row = replace(revoked, revoked_at=None, revocation_reason=None, revoked_revision=None)
+    assert reason(directory(row), row.der) == "the record of the client certificate was altered"
+
+
+def test_a_forged_certificate_put_into_a_marked_record_is_not_ours() -> None:
+    """The mark leaves the DER out: the authority's signature is what speaks for it."""
+    forged = sign_plan(planned(asked(subject(("CN", "dev-1")))), signing_key("stranger"))
+    row = replace(issued_row(), der=forged.der)
+    assert reason(directory(row), forged.der) == "the client certificate is not one of ours"
+
+
+def test_a_certificate_on_its_authoritys_list_is_revoked_whatever_its_row_says() -> None:
+    row = issued_row(application_id=7)
+
+    def is_listed(authority_id: int, serial: int) -> bool:
+        return (authority_id, serial) == (row.authority_id, row.serial)
+
+    each = CertificateDirectory(MemoryCertificates(row), MARKER, is_listed)
+    assert reason(each, row.der) == "the client certificate is revoked"

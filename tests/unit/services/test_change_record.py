@@ -14,7 +14,7 @@ from certuary.services.change_record import (
 )
 from certuary.services.entitlement import Actor
 from certuary.services.ports import CertificateRow, Record, RecordKind
-from tests.memory_records import NOW
+from tests.memory_records import MARKER, NOW
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
     OFFICER_1,
@@ -37,7 +37,7 @@ def certificate(application_id: int | None) -> CertificateRow:
     return CertificateRow(
         authority_id=1, serial=7, profile_version_id=1, application_id=application_id, subject="CN=a",
         subject_key="cn=a", alternative_names="[]", key_hash="00", not_before=NOW, not_after=NOW, der=b"",
-        source="est", replaces=None, issued_at=NOW,
+        source="est", replaces=None, issued_at=NOW, marker=MARKER,
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from certuary.services.authenticate import Caller
 from certuary.services.enrol import EnrolDeps, EnrolRequest, Issued, enrol, needs_database, refusal_item
 from certuary.services.ports import CertificateRow
 from certuary.services.snapshot import ActiveProfile
+from tests.memory_records import MARKER
 from tests.request_maker import KEY, attribute, attributes, info, name, request, spki, usual_request
 from tests.unit.core.issuing import MINIMAL, SERIAL, changed, issuing
 from tests.unit.services.builders import identity, snapshot
@@ -329,6 +330,16 @@ def test_a_password_renews_nothing_that_is_not_there(rows: tuple[CertificateRow,
         run(enrol_request(encoded(usual_request()), again=True), with_deps=deps(*rows))
 
 
+def test_a_record_that_was_altered_is_not_renewed() -> None:
+    row = replace(issued_row(application_id=9), application_id=1)
+    with pytest.raises(NothingToRenew, match="was altered"):
+        run(enrol_request(encoded(usual_request()), again=True), with_deps=deps(row))
+
+
+def test_an_issued_certificate_s_row_carries_its_mark() -> None:
+    MARKER.check_certificate(row_of(run(enrol_request(encoded(usual_request())))))
+
+
 def test_a_registration_authority_renews_for_others() -> None:
     ra = by_certificate(identity(is_ra=True))
     issued = run(
@@ -387,8 +398,19 @@ MINE = issued_row(spki_der=spki(KEY))
         ("same-names", MINE, True),
         ("same-names", issued_row("dev-2", spki_der=spki(KEY)), False),
         ("same-names", issued_row(spki_der=spki(KEY), application_id=9), False),
+        ("same-names", replace(MINE, mark=None), False),
+        ("same-names", replace(issued_row(spki_der=spki(KEY), application_id=9), application_id=1), False),
     ],
-    ids=["allowed", "refused", "another key", "same names", "other names", "another application"],
+    ids=[
+        "allowed",
+        "refused",
+        "another key",
+        "same names",
+        "other names",
+        "another application",
+        "a record without a mark",
+        "a record that was altered",
+    ],
 )
 def test_a_key_is_used_again_as_the_profile_allows(policy: str, row: CertificateRow, allowed: bool) -> None:
     asked = enrol_request(encoded(usual_request()))

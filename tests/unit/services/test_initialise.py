@@ -31,7 +31,7 @@ from certuary.services.initialise import (
 from certuary.services.listener_certificate import listener_path, load_listener
 from certuary.services.passwords import Passwords
 from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
-from tests.memory_records import FixedClock, MemoryCrls, MemoryRecords
+from tests.memory_records import MARKER, FixedClock, MemoryCrls, MemoryRecords
 
 
 class Home:
@@ -55,7 +55,12 @@ class Home:
         deps = InitialiseDeps(
             keys=self.keys,
             keys_dir=self.new.home,
-            changes=ChangeDeps(records=self.records, clock=FixedClock(), request_id="r1"),
+            changes=ChangeDeps(
+                records=self.records,
+                clock=FixedClock(),
+                marker=lambda: MARKER,
+                request_id="r1",
+            ),
             crls=self.crls,
             progress=self.steps.append,
         )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core.certificate import build_root, sign_plan
-from certuary.errors import AlreadyExists, ClockUnsafe
-from certuary.services.ports import AuditRow, CrlRow, Record, RevokedEntry
+from certuary.errors import ClockUnsafe
+from certuary.services.ports import CrlRow, Record
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, is_due, publish_crl
+from tests.memory_records import MARKER, MemoryCrls, revoked_certificate
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 LIFETIME = timedelta(hours=24)
@@ -22,40 +23,20 @@ CERTIFICATE = sign_plan(
 ISSUER = CrlIssuer(id=2, name="issuing", certificate=CERTIFICATE, lifetime=LIFETIME)
 
 
-class MemoryCrlStore:
-    """`revocations`: (entry, expiry of the certificate)."""
+class ReadCrls(MemoryCrls):
+    """Remembers the order in which it was read."""
 
     def __init__(self) -> None:
-        self.rows: list[CrlRow] = []
-        self.audit: list[AuditRow] = []
-        self.revision = 1
-        self.revocations: list[tuple[RevokedEntry, datetime]] = []
+        super().__init__()
         self.reads: list[str] = []
-
-    def latest(self, authority_id: int) -> CrlRow | None:
-        return self.rows[-1] if self.rows else None
-
-    def latest_number(self, authority_id: int) -> int | None:
-        return self.rows[-1].number if self.rows else None
 
     def current_revision(self) -> int:
         self.reads.append("revision")
-        return self.revision
+        return super().current_revision()
 
-    def has_revocation_after(self, authority_id: int, revision: int) -> bool:
-        return False
-
-    def revoked(self, authority_id: int, *, since: datetime) -> Iterable[RevokedEntry]:
+    def revoked_serials(self, authority_id: int, *, since: datetime) -> Iterator[int]:
         self.reads.append("revoked")
-        for entry, not_after in self.revocations:
-            if not_after >= since or entry.revoked_at >= since:
-                yield entry
-
-    def add(self, row: CrlRow, audit: AuditRow) -> None:
-        if any(known.number == row.number for known in self.rows):
-            raise AlreadyExists("that number is taken")
-        self.rows.append(row)
-        self.audit.append(audit)
+        return super().revoked_serials(authority_id, since=since)
 
 
 class SettableClock:
@@ -66,13 +47,17 @@ class SettableClock:
         return self.moment
 
 
-def _setting() -> tuple[MemoryCrlStore, SettableClock, CrlDeps]:
-    store, clock = MemoryCrlStore(), SettableClock(NOW)
-    return store, clock, CrlDeps(crls=store, clock=clock)
+def _setting() -> tuple[ReadCrls, SettableClock, CrlDeps]:
+    store, clock = ReadCrls(), SettableClock(NOW)
+    return store, clock, CrlDeps(crls=store, clock=clock, marker=MARKER)
 
 
-def _revoke(store: MemoryCrlStore, serial: int, at: datetime, not_after: datetime) -> None:
-    store.revocations.append((RevokedEntry(serial=serial, revoked_at=at, reason="superseded"), not_after))
+def _revoke(store: ReadCrls, serial: int, at: datetime, not_after: datetime) -> None:
+    store.certificate_rows.append(revoked_certificate(serial, revoked_at=at, not_after=not_after))
+
+
+def publish(deps: CrlDeps) -> CrlRow:
+    return publish_crl(ISSUER, KEY, deps).crl
 
 
 def _serials(row: CrlRow) -> set[int]:
@@ -82,7 +67,7 @@ def _serials(row: CrlRow) -> set[int]:
 def test_the_first_crl_has_number_one_and_verifies_with_the_issuer() -> None:
     store, _, deps = _setting()
     _revoke(store, 7, NOW, NOW + timedelta(days=90))
-    row = publish_crl(ISSUER, KEY, deps)
+    row = publish(deps)
     crl = x509.load_der_x509_crl(row.der)
     assert crl.is_signature_valid(KEY.public_key())
     assert crl.issuer == CERTIFICATE.subject
@@ -93,7 +78,7 @@ def test_the_first_crl_has_number_one_and_verifies_with_the_issuer() -> None:
 
 def test_the_stored_dates_are_those_in_the_crl() -> None:
     _, _, deps = _setting()
-    row = publish_crl(ISSUER, KEY, deps)
+    row = publish(deps)
     crl = x509.load_der_x509_crl(row.der)
     assert (row.this_update, row.next_update) == (crl.last_update_utc, crl.next_update_utc)
     assert row.next_update - row.this_update == LIFETIME
@@ -102,7 +87,11 @@ def test_the_stored_dates_are_those_in_the_crl() -> None:
 def test_publishing_is_audited_in_the_actor_s_name() -> None:
     store, clock, _ = _setting()
     _revoke(store, 7, NOW, NOW + timedelta(days=90))
-    publish_crl(ISSUER, KEY, CrlDeps(crls=store, clock=clock, actor_kind="user", actor="eva", request_id="r"))
+    publish_crl(
+        ISSUER,
+        KEY,
+        CrlDeps(crls=store, clock=clock, marker=MARKER, actor_kind="user", actor="eva", request_id="r"),
+    )
     (event,) = store.audit
     assert (event.kind, event.actor_kind, event.actor, event.target) == (
         "crl.published", "user", "eva", "authority:issuing",
@@ -119,14 +108,14 @@ def test_numbers_rise_by_one() -> None:
     numbers = []
     for _ in range(3):
         clock.moment += timedelta(minutes=1)
-        numbers.append(publish_crl(ISSUER, KEY, deps).number)
+        numbers.append(publish(deps).number)
     assert numbers == [1, 2, 3]
 
 
 def test_the_revision_is_read_before_the_entries() -> None:
     store, _, deps = _setting()
     store.revision = 41
-    assert publish_crl(ISSUER, KEY, deps).covers_revision == 41
+    assert publish(deps).covers_revision == 41
     assert store.reads == ["revision", "revoked"]
 
 
@@ -136,7 +125,7 @@ def test_an_expired_certificate_is_on_one_crl_beyond_its_expiry_and_then_leaves(
     _revoke(store, 7, NOW, expiry)
     published = []
     for _ in range(8):
-        published.append(publish_crl(ISSUER, KEY, deps))
+        published.append(publish(deps))
         clock.moment += LIFETIME / 2
     listed = [row for row in published if 7 in _serials(row)]
     assert listed == published[: len(listed)]
@@ -146,51 +135,50 @@ def test_an_expired_certificate_is_on_one_crl_beyond_its_expiry_and_then_leaves(
 
 def test_a_crl_made_out_of_turn_does_not_count_as_the_one_beyond_expiry() -> None:
     store, clock, deps = _setting()
-    publish_crl(ISSUER, KEY, deps)
+    publish(deps)
     _revoke(store, 7, NOW, NOW + timedelta(hours=6))
     clock.moment = NOW + timedelta(hours=6, minutes=1)  # for another certificate's revocation
-    publish_crl(ISSUER, KEY, deps)
+    publish(deps)
     clock.moment += LIFETIME / 2
-    assert _serials(publish_crl(ISSUER, KEY, deps)) == {7}
+    assert _serials(publish(deps)) == {7}
 
 
 def test_an_expired_certificate_stays_when_no_crl_was_published_since_it_expired() -> None:
     store, clock, deps = _setting()
-    publish_crl(ISSUER, KEY, deps)
+    publish(deps)
     _revoke(store, 7, NOW + timedelta(hours=1), NOW + timedelta(hours=2))
     clock.moment = NOW + timedelta(days=60)  # the service was down
-    assert _serials(publish_crl(ISSUER, KEY, deps)) == {7}
+    assert _serials(publish(deps)) == {7}
 
 
 def test_a_number_that_another_node_took_gives_back_that_node_s_crl() -> None:
     store, _, deps = _setting()
-    first = publish_crl(ISSUER, KEY, deps)
-    other = publish_crl(ISSUER, KEY, deps)
-    store.latest = lambda authority_id: first if store.reads[-1] == "revision" else other  # type: ignore[method-assign]
-    store.reads.append("revision")
-    assert publish_crl(ISSUER, KEY, deps) is other
+    first = publish(deps)
+    other = publish(deps)
+    store.latest_number = lambda authority_id: first.number  # type: ignore[method-assign]  # not yet seen
+    assert publish_crl(ISSUER, KEY, deps, believed=first).crl is other
     assert len(store.rows) == 2
 
 
 def test_a_clock_far_behind_the_last_crl_is_refused() -> None:
     store, clock, deps = _setting()
-    publish_crl(ISSUER, KEY, deps)
+    publish(deps)
     clock.moment -= timedelta(hours=1)
     with pytest.raises(ClockUnsafe):
-        publish_crl(ISSUER, KEY, deps)
+        publish(deps)
     assert len(store.rows) == 1
 
 
 def test_a_clock_set_back_by_seconds_does_not_take_this_update_back() -> None:
     _, clock, deps = _setting()
-    first = publish_crl(ISSUER, KEY, deps)
+    first = publish(deps)
     clock.moment -= timedelta(seconds=30)
-    assert publish_crl(ISSUER, KEY, deps).this_update == first.this_update
+    assert publish(deps).this_update == first.this_update
 
 
 def test_a_crl_is_due_when_half_its_lifetime_is_over() -> None:
     _, _, deps = _setting()
-    row = publish_crl(ISSUER, KEY, deps)
+    row = publish(deps)
     assert is_due(None, NOW)
     assert not is_due(row, row.this_update + LIFETIME / 2 - timedelta(seconds=1))
     assert is_due(row, row.this_update + LIFETIME / 2)

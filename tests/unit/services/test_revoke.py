@@ -10,9 +10,11 @@ from typing import Any, cast
 import pytest
 
 from certuary.core import crl
-from certuary.errors import AlreadyRevoked, InvalidValue, NotFound
+from certuary.core.mark import Marker
+from certuary.errors import AlreadyRevoked, InvalidMark, InvalidValue, NotFound
 from certuary.services.ports import AuditRow, CertificateRow, RecordStore, RecordTransaction
 from certuary.services.revoke import REASONS, Revocation, parse_reason, revoke
+from tests.memory_records import MARKER
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -39,13 +41,16 @@ class OneCertificate:
             raise
 
     def revoke_certificate(
-        self, authority_id: int, serial: int, *, at: datetime, reason: str
+        self, authority_id: int, serial: int, *, at: datetime, reason: str, marker: Marker
     ) -> CertificateRow:
         if (authority_id, serial) != (self.row.authority_id, self.row.serial):
             raise NotFound("no such certificate")
+        marker.check_certificate(self.row)
         if self.row.revoked_at is not None:
             raise AlreadyRevoked("it is")
-        self.row = replace(self.row, revoked_at=at, revocation_reason=reason)
+        self.row = replace(
+            self.row, revoked_at=at, revocation_reason=reason, revoked_revision=5, marker=marker
+        )
         return self.row
 
     def add_audit(self, row: AuditRow) -> None:
@@ -68,6 +73,7 @@ def _row() -> CertificateRow:
         source="est",
         replaces=None,
         issued_at=NOW,
+        marker=MARKER,
     )
 
 
@@ -84,7 +90,7 @@ def _revocation(**changes: Any) -> Revocation:
 
 def test_revoke_writes_the_revocation_and_its_audit_event() -> None:
     store = OneCertificate(_row())
-    revoked = revoke(_revocation(request_id="r1"), cast(RecordStore, store), FixedClock())
+    revoked = revoke(_revocation(request_id="r1"), cast(RecordStore, store), FixedClock(), MARKER)
     assert (revoked.revoked_at, revoked.revocation_reason) == (NOW, "keyCompromise")
     (event,) = store.audit
     assert (event.kind, event.actor, event.request_id) == ("certificate.revoked", "eva", "r1")
@@ -94,9 +100,9 @@ def test_revoke_writes_the_revocation_and_its_audit_event() -> None:
 
 @pytest.mark.parametrize(("serial", "error"), [(0xABC, AlreadyRevoked), (1, NotFound)])
 def test_a_refused_revocation_leaves_no_audit_event(serial: int, error: type[Exception]) -> None:
-    store = OneCertificate(replace(_row(), revoked_at=NOW, revocation_reason="superseded"))
+    store = OneCertificate(replace(_row(), revoked_at=NOW, revocation_reason="superseded", marker=MARKER))
     with pytest.raises(error):
-        revoke(_revocation(serial=serial), cast(RecordStore, store), FixedClock())
+        revoke(_revocation(serial=serial), cast(RecordStore, store), FixedClock(), MARKER)
     assert store.audit == []
     assert store.row.revocation_reason == "superseded"
 
@@ -109,7 +115,7 @@ def test_a_failing_audit_event_undoes_the_revocation() -> None:
 
     store.add_audit = fail  # type: ignore[method-assign]  # the fault under test
     with pytest.raises(NotFound):
-        revoke(_revocation(), cast(RecordStore, store), FixedClock())
+        revoke(_revocation(), cast(RecordStore, store), FixedClock(), MARKER)
     assert store.row.revoked_at is None
 
 
@@ -146,3 +152,17 @@ def test_a_revocation_with_another_reason_cannot_exist() -> None:
 def test_every_reason_has_a_code_on_the_crl() -> None:
     assert set(REASONS) <= set(crl.REASONS)
     assert len(REASONS) == 8
+
+
+def test_a_record_that_was_altered_is_not_given_a_fresh_mark() -> None:
+    store = OneCertificate(replace(_row(), application_id=2))
+    with pytest.raises(InvalidMark, match="seal verify"):
+        revoke(_revocation(), cast(RecordStore, store), FixedClock(), MARKER)
+    assert store.row.revoked_at is None
+    assert store.audit == []
+
+
+def test_a_revoked_record_holds_its_mark() -> None:
+    store = OneCertificate(_row())
+    revoke(_revocation(), cast(RecordStore, store), FixedClock(), MARKER)
+    MARKER.check_certificate(store.row)

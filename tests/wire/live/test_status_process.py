@@ -23,7 +23,8 @@ from certuary.core.audit_chain import new_stream, stream_key
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, write_orders
 from certuary.server.config import load_settings
-from certuary.server.wiring import STATUS_ROLES, open_store, unlock_keys
+from certuary.server.wiring import STATUS_ROLES, home_marker, open_store, unlock_keys
+from certuary.services.audit_stream import commands_chain
 from certuary.services.guarded_clock import GuardedClock, utc_now
 from certuary.services.node import node_name
 from certuary.services.process_report import ProcessReport
@@ -132,7 +133,9 @@ def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def _revoke_listener_certificate(home: Path) -> int:
-    stores = open_store(load_settings(home))
+    settings = load_settings(home)
+    keys = unlock_keys(settings).store(("audit",))
+    stores = open_store(settings, chain=lambda: commands_chain(keys))
     from certuary.store.certificates import list_certificates  # Django must be configured first
 
     (row, *_) = list_certificates().certificates
@@ -140,7 +143,7 @@ def _revoke_listener_certificate(home: Path) -> int:
     revocation = Revocation(
         authority_id=row.authority_id, serial=row.serial, reason="superseded", actor_kind="user", actor="eva"
     )
-    revoke(revocation, stores.records, clock)
+    revoke(revocation, stores.records, clock, home_marker(settings, unlock_keys(settings)))
     stores.close_connection()
     return row.serial
 

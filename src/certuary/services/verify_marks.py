@@ -1,0 +1,120 @@
+"""Verify marks: go through every row that carries one and name those that cannot be believed.
+
+A certificate's DER must also be what its record says, signed by its authority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from certuary.core.certificate import is_issued_by
+from certuary.core.mark import Marker
+from certuary.core.values import key_hash, serial_to_text
+from certuary.errors import InvalidMark
+from certuary.services.ports import (
+    CertificateRow,
+    CrlRow,
+    MarkedRows,
+    ProfileVersionRow,
+    Record,
+    UnreadableRow,
+)
+
+MarkedKind = Literal["certificate", "crl", "profile-version"]
+Progress = Callable[[int, int], None]
+Row = TypeVar("Row", CertificateRow, CrlRow, ProfileVersionRow)
+
+_TELL_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkFinding:
+    """A row that cannot be believed: its kind, what it is called, and why not."""
+
+    kind: MarkedKind
+    name: str
+    reason: str
+
+
+def verify_marks(
+    rows: MarkedRows, marker: Marker, authorities: Iterable[Record], progress: Progress
+) -> Iterator[MarkFinding]:
+    """`authorities` are the records of that kind. `progress` is told how many certificates of how many are done."""
+    issuers = {authority.id: _certificate(authority) for authority in authorities}
+    yield from _verify_certificates(rows, marker, issuers, progress)
+    for crl in rows.crls():
+        yield from _finding("crl", crl, _crl_name, marker.check_crl)
+    for version in rows.profile_versions():
+        yield from _finding("profile-version", version, _version_name, marker.check_profile_version)
+
+
+def _verify_certificates(
+    rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate], progress: Progress
+) -> Iterator[MarkFinding]:
+    def check(row: CertificateRow) -> None:
+        marker.check_certificate(row)
+        _check_der(row, issuers.get(row.authority_id))
+
+    total = rows.count_certificates()
+    done = 0
+    for done, row in enumerate(rows.certificates(), start=1):
+        yield from _finding("certificate", row, _certificate_name, check)
+        if done % _TELL_EVERY == 0:
+            progress(done, total)
+    progress(done, max(done, total))
+
+
+def _finding(
+    kind: MarkedKind, row: Row | UnreadableRow, name_of: Callable[[Row], str], check: Callable[[Row], None]
+) -> Iterator[MarkFinding]:
+    if isinstance(row, UnreadableRow):
+        yield MarkFinding(kind=kind, name=f"row {row.id}", reason="it holds a value that cannot be read")
+        return
+    try:
+        check(row)
+    except InvalidMark as problem:
+        yield MarkFinding(kind=kind, name=name_of(row), reason=problem.detail)
+
+
+def _check_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:
+    """`InvalidMark` when the DER is not that of the certificate which the record describes."""
+    if issuer is None:
+        raise InvalidMark(f"there is no authority {row.authority_id}")
+    try:
+        certificate = x509.load_der_x509_certificate(row.der)
+        spki_der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        same = (
+            certificate.serial_number == row.serial
+            and key_hash(spki_der) == row.key_hash
+            and certificate.not_valid_after_utc == row.not_after
+        )
+    except (ValueError, UnsupportedAlgorithm):
+        raise InvalidMark("its DER was altered: it cannot be parsed") from None
+    if not same:
+        raise InvalidMark("its DER was altered: it is another certificate than its record describes")
+    if not is_issued_by(certificate, issuer):
+        raise InvalidMark("its DER was altered: its authority has not signed it")
+
+
+def _certificate_name(row: CertificateRow) -> str:
+    return serial_to_text(row.serial)
+
+
+def _crl_name(row: CrlRow) -> str:
+    return f"{row.number} of authority {row.authority_id}"
+
+
+def _version_name(row: ProfileVersionRow) -> str:
+    return f"{row.number} of profile {row.profile_id}"
+
+
+def _certificate(authority: Record) -> x509.Certificate:
+    der = authority.values["certificate_der"]
+    assert isinstance(der, bytes)
+    return x509.load_der_x509_certificate(der)
