@@ -77,7 +77,10 @@ def running_server(
     environment: Mapping[str, str] | None = None,
     until_status: int = 200,
 ) -> Iterator[RunningServer]:
-    """`certuary serve` on `home`, once `/readyz` answers `until_status`; its log is beside the home, which so holds only its own files."""
+    """`certuary serve` on `home`, once `/readyz` answers `until_status`.
+
+    Its log is beside the home, which so holds only its own files.
+    """
     ports = free_ports(2)
     est, status = est_port or ports[0], status_port or ports[1]
     log = home.with_name(f"{home.name}.log")

@@ -10,27 +10,39 @@ _STOP = (
     "UPDATE applications SET group_id = (SELECT id FROM groups WHERE name = 'second') WHERE name = 'narrow';"
 )
 _COUNTERS = (
-    ("the configuration's revision lowered by one", "UPDATE config_revision SET value = value - 1;"),
-    ("the configuration's revision set to one", "UPDATE config_revision SET value = 1;"),
-    ("the configuration's revision raised", "UPDATE config_revision SET value = value + 1000;"),
-    ("its own revision lowered", "UPDATE applications SET revision = 0 WHERE name IN ('narrow', 'off');"),
     (
-        "its own revision raised",
+        "Applications are altered, and the configuration's revision is lowered by one",
+        "UPDATE config_revision SET value = value - 1;",
+    ),
+    (
+        "Applications are altered, and the configuration's revision is set to one",
+        "UPDATE config_revision SET value = 1;",
+    ),
+    (
+        "Applications are altered, and the configuration's revision is raised",
+        "UPDATE config_revision SET value = value + 1000;",
+    ),
+    (
+        "Applications are altered, and their own revisions lowered",
+        "UPDATE applications SET revision = 0 WHERE name IN ('narrow', 'off');",
+    ),
+    (
+        "Applications are altered, and their own revisions raised",
         "UPDATE applications SET revision = 9000000 WHERE name IN ('narrow', 'off');",
     ),
     (
-        "every revision set to zero",
+        "Applications are altered, and every row's revision set to zero",
         "UPDATE applications SET revision = 0; UPDATE manifest_parts SET revision = 0;",
     ),
 )
 
 REVISIONS = tuple(
     Attack(
-        name=f"Applications are altered, and {what}",
+        name=name,
         sql=_ALTER + _STOP + sql,
         tables=("applications",),
         found={"application off": f"enabled: {CHANGED}", "application narrow": f"group_id: {CHANGED}"},
         asks={Ask(username="off"): (401, 401), Ask(username="narrow", common_name="narrow-1"): (200, 401)},
     )
-    for what, sql in _COUNTERS
+    for name, sql in _COUNTERS
 )
