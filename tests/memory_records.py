@@ -152,6 +152,9 @@ class MemoryRecords:
         self.revision += 1
         self.parts = {name: (self.revision, part) for name, (_, part) in self.parts.items()}
 
+    def rise_above(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+
     def problems_told(self) -> dict[Subject, str]:
         return dict(self.problems)
 

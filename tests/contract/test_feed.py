@@ -118,11 +118,11 @@ def test_users_are_not_fed_to_the_processes(store: DjangoRecordStore, feed: Djan
     assert feed.read(0).records == ()
 
 
-def test_a_read_with_no_news_is_two_statements(feed: DjangoConfigFeed) -> None:
+def test_a_read_with_no_news_is_three_statements(feed: DjangoConfigFeed) -> None:
     revision = feed.read(0).revision
     with CaptureQueriesContext(connection) as captured:
         feed.read(revision)
-    assert len(captured) == 2
+    assert len(captured) == 3
 
 
 def test_a_read_does_not_wait_for_a_writer(store: DjangoRecordStore, feed: DjangoConfigFeed) -> None:

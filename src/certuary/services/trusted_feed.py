@@ -17,33 +17,46 @@ from typing import Final
 from certuary.core.manifest import PartName
 from certuary.errors import InvalidSeal
 from certuary.services.high_water import Seen
-from certuary.services.ports import ConfigDelta, ConfigFeed, Record, RecordKind
+from certuary.services.ports import ConfigDelta, ConfigFeed, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.seal_changes import name_of
 
 RaiseHighWater = Callable[[Seen], None]
 
 RECORDS_BETWEEN_YIELDS: Final = 50
+LOOK_AGAIN_SECONDS: Final = 1.0
+_REST_FACTOR: Final = 9.0
+"""A look that took t seconds is followed by none for 9 t, however many records there are."""
 MISSING: Final = "its row is gone, deleted or marked as removed, and nobody entitled signed that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedDelta:
     """`delta` holds believed records only. `blocked` says why nothing at all can be believed; `distrusted` are the
-    records that are left out now, each with a sentence."""
+    records that are left out now, each with a sentence. `renewed` when that is another picture at the same revision."""
 
     delta: ConfigDelta
     blocked: str | None = None
     distrusted: Mapping[Key, str] = field(default_factory=dict)
+    renewed: bool = False
 
 
 class TrustedFeed:
     """For one thread at a time."""
 
-    def __init__(self, feed: ConfigFeed, gate: RecordGate, raise_high_water: RaiseHighWater) -> None:
+    def __init__(
+        self,
+        feed: ConfigFeed,
+        gate: RecordGate,
+        raise_high_water: RaiseHighWater,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._feed = feed
         self._gate = gate
         self._raise_high_water = raise_high_water
+        self._steady = steady
+        self._look_again_at = float("-inf")
+        self._manifest: ManifestRow | None = None
         self._forget()
 
     def read(self, since: int) -> TrustedDelta:
@@ -51,14 +64,34 @@ class TrustedFeed:
         delta = self._feed.read(since)
         if since and delta.revision <= since:
             # Nothing new, or an older database, which the caller reads anew from the beginning.
-            return self._with_state(delta)
+            return self._look_again(delta) if delta.revision == since else self._with_state(delta)
         if not since:
             self._forget()
             return self._take_whole(delta)
         if self._blocked or self._bad or not self._adds_up(delta):
-            whole = self._take_whole(self._feed.read(0))
-            return replace(whole, delta=replace(whole.delta, revoked=delta.revoked))
+            return self._read_whole(delta)
         return self._take_changes(delta)
+
+    def _read_whole(self, delta: ConfigDelta) -> TrustedDelta:
+        """In place of `delta`, whose revision it keeps: what was revoked since, the next read has yet to tell."""
+        began = self._steady()
+        whole = self._take_whole(self._feed.read(0))
+        took = self._steady() - began
+        self._look_again_at = began + took + max(LOOK_AGAIN_SECONDS, _REST_FACTOR * took)
+        return replace(whole, delta=replace(whole.delta, revision=delta.revision, revoked=delta.revoked))
+
+    def _look_again(self, delta: ConfigDelta) -> TrustedDelta:
+        """What is left out may have been put back before anybody could tell, and so without a new revision."""
+        # Who sets the database back may set its revision to the one that was read last, or it may rise to that.
+        is_other = delta.manifest != self._manifest
+        is_due = (self._blocked or self._bad) and self._steady() >= self._look_again_at
+        if not is_other and not is_due:
+            return self._with_state(delta)
+        before = self._blocked, self._bad, self._good
+        whole = self._read_whole(delta)
+        if (self._blocked, self._bad, self._good) == before:
+            return self._with_state(delta)
+        return replace(whole, renewed=True)
 
     def _forget(self) -> None:
         self._blocked: str | None = None
@@ -71,6 +104,7 @@ class TrustedFeed:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
 
     def _take_manifest(self, delta: ConfigDelta, *, whole: bool) -> bool:
+        self._manifest = delta.manifest
         try:
             self._gate.take_head(delta.manifest)
         except InvalidSeal as problem:
@@ -140,7 +174,7 @@ class TrustedFeed:
         if not self._take_manifest(delta, whole=False):
             return False
         kinds, head = frozenset(delta.counts), self._gate.head
-        if not head.parts.keys() <= delta.part_names or self._gate.broken_parts(kinds):
+        if self._gate.broken_parts(kinds) or self._lacks_parts(delta, kinds):
             return False
         if head.compromised != self._compromised:
             return False  # what was believed is to be looked at again
@@ -152,6 +186,12 @@ class TrustedFeed:
         counted = Counter(key.kind for key in kept)
         adds_up = all(counted[kind] == count for kind, count in delta.counts.items())
         return adds_up and self._are_listed(changed, kinds)
+
+    def _lacks_parts(self, delta: ConfigDelta, kinds: frozenset[RecordKind]) -> bool:
+        """Whether a part was deleted, of which the changes say nothing."""
+        if delta.part_names is None:
+            return False
+        return any(name.kind in kinds and name not in delta.part_names for name in self._gate.head.parts)
 
     def _are_listed(self, changed: set[Key], kinds: frozenset[RecordKind]) -> bool:
         """Of the parts that changed: every entry is that of a record which came now, or was believed as it is."""

@@ -28,6 +28,8 @@ from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 _RECORDS_AT_ONCE: Final = 500
+_UNREACHED_REVISION: Final = 2**62
+"""No number of changes leads there: plain SQL wrote it, and going on from there would soon leave the column's range."""
 
 
 class RowWatch(Protocol):
@@ -55,12 +57,14 @@ MANIFEST: Final = Subject("manifest", "head")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`broken` says why, by subject; `quiet` are rows that changed without a new revision; `manifest_changed` when the
-    manifest did."""
+    """`broken` says why, by subject; `quiet` are rows that may have changed without a new revision since they were last
+    read; `quiet_manifest` when the manifest did. Who serves may have read `highest_revision`."""
 
     broken: Mapping[Subject, str]
     quiet: tuple[Key, ...]
     quiet_manifest: bool
+    revision: int
+    highest_revision: int
 
 
 @dataclass(slots=True)
@@ -79,7 +83,7 @@ class SealWatch:
         self._rows = rows
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
-        self._revision = -1
+        self._revision = self._highest = -1
         self._compromised: Mapping[str, datetime] = {}
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
@@ -89,6 +93,8 @@ class SealWatch:
 
     def _look(self) -> Look:
         revision, first = self._rows.revision(), self._revision < 0
+        if revision < _UNREACHED_REVISION:
+            self._highest = max(self._highest, revision)
         manifest = self._rows.manifest(), self._rows.manifest_parts()
         moved = not first and manifest != self._manifest
         quiet_manifest = moved and revision <= self._revision
@@ -97,7 +103,13 @@ class SealWatch:
             self._gate.take_head(manifest[0])
         except InvalidSeal as problem:
             self._revision = revision
-            return Look(broken={MANIFEST: problem.detail}, quiet=(), quiet_manifest=quiet_manifest)
+            return Look(
+                broken={MANIFEST: problem.detail},
+                quiet=(),
+                quiet_manifest=quiet_manifest,
+                revision=revision,
+                highest_revision=self._highest,
+            )
         self._gate.take_all_parts(manifest[1])
         doubted = self._compromised != self._gate.head.compromised
         self._compromised = self._gate.head.compromised
@@ -108,10 +120,13 @@ class SealWatch:
             # Before the first look anything may have happened; of what is sound, nobody has to be told.
             quiet=self._broken_keys() if first else tuple(quiet),
             quiet_manifest=quiet_manifest,
+            revision=revision,
+            highest_revision=self._highest,
         )
 
     def _look_at(self, kind: RecordKind, manifest_moved: bool, doubted: bool) -> Iterator[Key]:
-        """Those whose row changed, or came or went, without a new revision. `doubted` has every record checked."""
+        """Those whose row broke, changed, or came or went, so that who serves may not have read it since. `doubted` has
+        every record checked."""
         known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
         entries = dict(self._gate.entries(kind))
         changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
@@ -143,7 +158,8 @@ class SealWatch:
                     self._gate.check(record)
                 except InvalidSeal as problem:
                     known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
-                if record.revision <= self._revision:
+                # A revision that rose since the last look may have been read before the row was broken.
+                if record.revision <= self._revision or key.id in known.broken:
                     yield key
 
     def _broken_parts(self) -> dict[Subject, str]:
