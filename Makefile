@@ -48,7 +48,7 @@ packages-serve:
 
 packages-test:
 	@deploy/debian-packages python3-venv curl openssl postgresql strongswan-pki libstrongswan-standard-plugins \
-		libstrongswan-extra-plugins libbcpkix-java default-jdk-headless
+		libstrongswan-extra-plugins libbcpkix-java default-jdk-headless chromium libnss3-tools
 
 # The stamps say which lock file the environment was made from. The one for the tests holds everything.
 $(VENV)/.serve: requirements.lock pyproject.toml | packages-serve

@@ -27,6 +27,7 @@ class RunningServer:
     home: Path
     est_port: int
     status_port: int
+    portal_port: int
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -38,6 +39,10 @@ class RunningServer:
     @property
     def status_url(self) -> str:
         return f"http://localhost:{self.status_port}"
+
+    @property
+    def portal_url(self) -> str:
+        return f"https://localhost:{self.portal_port}"
 
     @property
     def root_pem(self) -> Path:
@@ -81,13 +86,13 @@ def running_server(
 
     Its log is beside the home, which so holds only its own files.
     """
-    ports = free_ports(2)
-    est, status = est_port or ports[0], status_port or ports[1]
+    ports = free_ports(3)
+    est, status, portal = est_port or ports[0], status_port or ports[1], ports[2]
     log = home.with_name(f"{home.name}.log")
     with ExitStack() as cleanup:
         output = cleanup.enter_context(log.open("ab"))
         process = subprocess.Popen(
-            [CERTUARY, "serve", "--home", home, "--est-port", str(est), "--status-port", str(status), *flags],
+            [CERTUARY, "serve", "--home", home, *_ports(est, status, portal), *flags],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -95,9 +100,15 @@ def running_server(
             start_new_session=True,
         )
         cleanup.callback(_end, process)
-        server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=log)
+        server = RunningServer(
+            home=home, est_port=est, status_port=status, portal_port=portal, process=process, log=log
+        )
         _wait_until_ready(server, until_status)
         yield server
+
+
+def _ports(est: int, status: int, portal: int) -> tuple[str, ...]:
+    return ("--est-port", str(est), "--status-port", str(status), "--portal-port", str(portal))
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -24,8 +24,9 @@ OTHERS = {
     "account": "allauth's addresses for mail, of which there is none here: the tables stay empty",
     "auth": "Django's permissions and groups: nothing reads them, roles are on the sealed user",
     "contenttypes": "Django's list of its own tables",
+    "mfa": "allauth's second factors, which open pages: a change takes the password as well",
 }
-"""Tables that come with the packages of the portal and hold nothing that anybody believes."""
+"""The tables that come with packages, and why what stands in them is not believed."""
 
 
 def models() -> list[type[Model]]:
@@ -38,6 +39,11 @@ def protection_of(model: type[Model]) -> Protection:
     declared = model.__dict__.get("protection")
     assert isinstance(declared, Protection), f"{model.__name__} does not say how its columns are protected"
     return declared
+
+
+def test_every_table_is_ours_or_its_package_is_known() -> None:
+    with_tables = {config.label for config in apps.get_app_configs() if any(config.get_models())}
+    assert with_tables == {"store", "portal", *OTHERS}
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
