@@ -62,7 +62,14 @@ class PortalClient(Client):
 
     def post_form(self, url: str, values: dict[str, Any], **options: Any) -> Any:
         """Open the page, then send its form."""
-        token = field_of(self.get(url), "csrfmiddlewaretoken")
+        return self.post_form_from(self.get(url), url, values, **options)
+
+    def post_form_at(self, url: str, form_url: str, values: dict[str, Any], **options: Any) -> Any:
+        """With the token of another page's form."""
+        return self.post_form_from(self.get(form_url), url, values, **options)
+
+    def post_form_from(self, page: Page, url: str, values: dict[str, Any], **options: Any) -> Any:
+        token = field_of(page, "csrfmiddlewaretoken")
         headers = {"referer": f"https://localhost{url}", **options.pop("headers", {})}
         return self.post(url, {"csrfmiddlewaretoken": token, **values}, headers=headers, **options)
 

@@ -6,12 +6,13 @@ A new page enters by itself. One whose URL names an object of a kind that is not
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from certuary.core.values import serial_to_text
+from certuary.core.values import serial_from_text, serial_to_text
 from certuary.services.manage_user import NewUser, add_user
 from certuary.services.ports import Record
 from certuary.services.register_application import Grants, NewApplication, register_application
@@ -35,6 +36,9 @@ SHARED: Final[Mapping[str, str]] = {
 """By the first word of the URL's name: why no group owns what it names."""
 
 
+_serials = itertools.count(1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`parameters` are the names of what its URL names."""
@@ -54,9 +58,9 @@ class Site:
 
     def any_url(self) -> str:
         """An address that leads to this page, whatever it names."""
-        filled = re.sub(r"<(?:int:)[^>]+>", "1", self.route)
-        filled = re.sub(r"<[^>]+>", "x", filled)
-        return "/" + re.sub(r"\(\?P<[^>]+>[^)]*\)", "1", filled).replace("^", "").replace("$", "")
+        filled = re.sub(r"\(\?P<[^>]+>[^)]*\)", "x", self.route)
+        filled = re.sub(r"<int:[^>]+>", "1", filled)
+        return "/" + re.sub(r"<[^>]+>", "x", filled).replace("^", "").replace("$", "")
 
 
 def sites() -> tuple[Site, ...]:
@@ -123,13 +127,13 @@ def add_certificate(
 
     stored = Certificate.objects.order_by("id").first()
     assert stored is not None
-    template = portal.stores.reader.find(stored.authority_id, int(stored.serial, 16))
+    template = portal.stores.reader.by_serial(stored.authority_id, serial_from_text(stored.serial))
     assert template is not None
     assert isinstance(application.id, int)
     row = replace(
         template,
         id=None,
-        serial=template.serial ^ 0xFFFF,
+        serial=template.serial ^ next(_serials),
         application_id=application.id,
         subject=subject,
         subject_key=subject.lower(),
@@ -146,7 +150,9 @@ def add_certificate(
 
 def _record(record: Record, **more: object) -> Mapping[str, object]:
     name = record.values.get("name")
-    same: dict[str, object] = dict.fromkeys(("id", "pk", "number", f"{record.kind}_id", record.kind), record.id)
+    same: dict[str, object] = dict.fromkeys(
+        ("id", "pk", "number", f"{record.kind}_id", record.kind), record.id
+    )
     return {**same, "name": name, "kind": record.kind, "record_id": record.id, **more}
 
 

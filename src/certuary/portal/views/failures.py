@@ -52,7 +52,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     _log.error(
         "a page failed", path=request.path, kind=type(problem).__name__, request_id=_request_id(request)
     )
-    sentence = "Something failed that should not. Nothing was changed by this request unless its page said so."
+    sentence = (
+        "Something failed that should not. Nothing was changed by this request unless its page said so."
+    )
     return _plain(request, 500, "An unexpected error", sentence, "portal/500.html")
 
 
