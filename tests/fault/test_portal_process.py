@@ -170,17 +170,15 @@ def test_a_certificate_that_cannot_be_read_is_said_at_the_start(home: Path) -> N
     settings.write_text(f'tls_certificate_file = "{bad}"\ntls_key_file = "{bad}"\n')
     flags = ("--est-port", "--status-port", "--portal-port")
     ports = [str(part) for pair in zip(flags, free_ports(3), strict=True) for part in pair]
-    done = subprocess.Popen(
-        [CERTUARY, "serve", "--home", home, *ports],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    log = home.with_name("bad.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [CERTUARY, "serve", "--home", home, *ports], stdout=output, stderr=output, start_new_session=True
+        )
     try:
-        time.sleep(4)
+        until(lambda: "the portal cannot start" in log.read_text(), 40, "its word")
     finally:
-        done.terminate()
-        output = done.communicate(timeout=40)[0].decode()
-    assert "the portal cannot start" in output
-    assert str(bad) in output
-    assert "Traceback" not in output
+        process.terminate()
+        process.wait(timeout=40)
+    assert str(bad) in log.read_text()
+    assert "Traceback" not in log.read_text()

@@ -1,0 +1,82 @@
+"""Coming in, and what everybody meets: sign-in, the frame, the first list, Verify and Confirm."""
+
+from __future__ import annotations
+
+from tests.browser.browsing import NewVisitor, Visitor
+from tests.browser.conftest import must_replace_password, replace_password
+from tests.command import Commands
+
+
+def test_a_first_sign_in_asks_for_a_password_of_one_s_own(
+    new_visitor: NewVisitor, commands: Commands
+) -> None:
+    visitor = new_visitor()
+    visitor.look("sign-in")
+    visitor.watch.expected.update((400, 403))
+    visitor.sign_in("admin", "not the password")
+    assert "not correct" in visitor.text()
+    visitor.sign_in("admin", commands.password_file.read_text())
+    assert visitor.path == "/"
+    visitor.look("dashboard-first")
+    if must_replace_password(visitor):
+        replace_password(visitor, commands.password_file)
+    visitor.open("/")
+    assert not must_replace_password(visitor)
+
+
+def test_a_group_is_added_edited_before_it_is_signed_and_signed(admin: Visitor) -> None:
+    admin.open("/groups/")
+    admin.look("groups")
+    admin.press("New group")
+    admin.look("group-new")
+    admin.fill("Name", "Plnat seven")
+    admin.press("Proceed")
+    admin.look("confirm")
+    admin.press("Edit")
+    assert admin.page.get_by_label("Name", exact=True).input_value() == "Plnat seven"
+    admin.fill("Name", "Plant seven")
+    admin.press("Proceed")
+    admin.watch.expected.add(403)
+    admin.page.locator("section.sign").get_by_label("Password", exact=True).fill("wrong")
+    admin.press("Sign and Save")
+    assert "Nothing was signed" in admin.text()
+    admin.sign()
+    assert "Plant seven" in admin.text()
+
+
+def test_everything_works_with_the_keyboard_alone(new_visitor: NewVisitor, commands: Commands) -> None:
+    visitor = new_visitor()
+    keyboard = visitor.page.keyboard
+    visitor.page.get_by_label("Username", exact=True).focus()
+    keyboard.type("admin")
+    keyboard.press("Tab")
+    keyboard.type(commands.password_file.read_text())
+    keyboard.press("Enter")
+    visitor.page.wait_for_url(visitor.base + "/")
+    keyboard.press("Tab")
+    skip = visitor.page.evaluate("document.activeElement.textContent")
+    assert skip == "Skip to the content"
+    keyboard.press("/")
+    assert visitor.page.evaluate("document.activeElement.id") == "search"
+
+
+def test_the_theme_is_kept_and_there_before_the_first_paint(admin: Visitor) -> None:
+    admin.page.emulate_media(color_scheme="light")
+    admin.page.locator("header .dropdown > button").click()
+    admin.page.get_by_role("button", name="Dark theme").click()
+    admin.open("/groups/")
+    assert admin.page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_an_unknown_address_is_a_page_with_a_way_back(admin: Visitor) -> None:
+    admin.watch.expected.add(404)
+    admin.open("/no/such/page/")
+    admin.look("not-found")
+    admin.press("Go to the dashboard")
+    assert admin.path == "/"
+
+
+def test_a_page_weighs_less_than_100_kilobytes_without_what_the_browser_keeps(admin: Visitor) -> None:
+    for path in ("/", "/groups/"):
+        admin.open(path)
+        assert len(admin.page.content()) < 100_000, path
