@@ -162,11 +162,15 @@ def serious_findings(page: Page) -> list[str]:
     options = {"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]}
     found: dict[str, Any] = page.evaluate(f"axe.run(document, {json.dumps(options)})")
     return [
-        f"{one['impact']}: {one['help']}: {node['html'][:200]}"
+        f"{one['impact']}: {one['help']}: {node['html'][:200]} {_measured(node)}"
         for one in found["violations"]
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
+
+
+def _measured(node: dict[str, Any]) -> str:
+    return "; ".join(str(check["message"]) for check in node["any"])
 
 
 NewVisitor = Callable[[], Visitor]
