@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response
 
 CHROMIUM: Final = "/usr/bin/chromium"
 ROOT: Final = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ class Watch:
 
     def _is_expected(self, text: str) -> bool:
         found = re.search(r"status of (\d+)", text)
-        return bool(found) and int(found[1]) in self.expected
+        return found is not None and int(found[1]) in self.expected
 
     def _response(self, response: Response) -> None:
         if response.status >= 400 and response.status not in self.expected:
@@ -121,7 +121,15 @@ class Visitor:
         self.page.wait_for_load_state()
 
     def fill(self, label: str, text: str) -> None:
-        self.page.locator("main").get_by_label(label, exact=True).first.fill(text)
+        self._field(label).fill(text)
+
+    def value(self, label: str) -> str:
+        return self._field(label).input_value()
+
+    def _field(self, label: str) -> Locator:
+        """A label says, too, that its field is optional."""
+        words = re.compile(rf"^\s*{re.escape(label)}(\s+\(optional\))?\s*$")
+        return self.page.locator("main").get_by_label(words).first
 
     def sign(self, button: str = "") -> None:
         """Sign and Save, on Verify and Confirm."""
@@ -139,7 +147,7 @@ class Visitor:
     def look(self, name: str) -> None:
         """Have axe-core look, in both themes; keep pictures; nothing may stand out at the width of a phone."""
         for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             findings = serious_findings(self.page)
             assert not findings, f"{name} ({theme}):\n" + "\n".join(findings)
             self._keep(f"{name}-{theme}")
