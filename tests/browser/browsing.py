@@ -64,7 +64,7 @@ class Watch:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not self._is_expected(message.text):
-            self.troubles.append(f"{message.type}: {message.text}")
+            self.troubles.append(f"{message.type}: {message.text} ({message.location})")
 
     def _is_expected(self, text: str) -> bool:
         found = re.search(r"status of (\d+)", text)
@@ -118,6 +118,11 @@ class Visitor:
         main = self.page.locator("main")
         found = main.get_by_role("button", name=name).or_(main.get_by_role("link", name=name))
         found.first.click()
+        self.page.wait_for_load_state()
+
+    def follow(self, name: str) -> None:
+        """A link of just these words, such as a record's name in a list."""
+        self.page.locator("main").get_by_role("link", name=name, exact=True).first.click()
         self.page.wait_for_load_state()
 
     def fill(self, label: str, text: str) -> None:

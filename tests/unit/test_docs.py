@@ -186,3 +186,21 @@ def test_a_lock_names_no_registry_and_pins_with_hashes(lock: str) -> None:
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+# Security
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", (DOCS / "security.md").read_text())
+    found = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    assert named
+    for file, test in named:
+        assert file in found, file
+        assert f"def {test}(" in found[file] or not test, f"{file}::{test}"
+
+
+def test_the_security_page_answers_each_requirement_once() -> None:
+    answered = re.findall(r"(?m)^\| (\d+\.\d+\.\d+) \|", (DOCS / "security.md").read_text())
+    assert len(answered) > 200
+    assert len(answered) == len(set(answered))

@@ -35,6 +35,9 @@ SHARED: Final[Mapping[str, str]] = {
 }
 """By the first word of the URL's name: why no group owns what it names."""
 
+CHOICES: Final[Mapping[str, object]] = {"field": "networks", "action": "disable", "form": "pem"}
+"""Parameters that name no object, and a value that their pages know."""
+
 
 _serials = itertools.count(1)
 
@@ -64,9 +67,13 @@ class Site:
 
 
 def sites() -> tuple[Site, ...]:
+    """Of two names for one address the first: Django, too, takes the first that fits."""
     from django.urls import get_resolver
 
-    return tuple(_sites(get_resolver().url_patterns, "", "", ()))
+    found: dict[str, Site] = {}
+    for site in _sites(get_resolver().url_patterns, "", "", ()):
+        found.setdefault(site.route, site)
+    return tuple(found.values())
 
 
 def _sites(patterns: Any, prefix: str, space: str, outer: tuple[str, ...]) -> Iterator[Site]:
@@ -91,11 +98,12 @@ class Foreign:
     group: Record
     certificate: Mapping[str, object]
     pending_token: str
+    event: Mapping[str, object]
 
     def values(self, site: Site) -> Mapping[str, object] | None:
         """What that page's URL is made of, None where this kind of object is not known."""
         make = KINDS.get(site.subject)
-        return None if make is None else make(self)
+        return None if make is None else {**CHOICES, **make(self)}
 
 
 def make_foreign(portal: Portal) -> Foreign:
@@ -116,7 +124,16 @@ def make_foreign(portal: Portal) -> Foreign:
         group=group,
         certificate=add_certificate(portal, application),
         pending_token=token,
+        event=_event_about(application),
     )
+
+
+def _event_about(application: Record) -> Mapping[str, object]:
+    from certuary.store.models import AuditEvent
+
+    event = AuditEvent.objects.filter(target=f"application:{application.values['name']}").first()
+    assert event is not None
+    return {"id": event.pk, "pk": event.pk, "number": event.pk, "request_id": event.request_id}
 
 
 def add_certificate(
@@ -168,5 +185,7 @@ KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
     "group": lambda foreign: _record(foreign.group, code=foreign.group.values["code"]),
     "certificate": _certificate,
     "seal": lambda foreign: _record(foreign.application),
+    "audit": lambda foreign: foreign.event,
+    "refusal": lambda foreign: foreign.event,
     "confirm": lambda foreign: {"token": foreign.pending_token},
 }
