@@ -61,9 +61,19 @@ class Site:
 
     def any_url(self) -> str:
         """An address that leads to this page, whatever it names."""
-        filled = re.sub(r"\(\?P<[^>]+>[^)]*\)", "x", self.route)
+        filled = re.sub(r"\(\?P<[^>]+>([^)]*)\)", _fitting, self.route)
         filled = re.sub(r"<int:[^>]+>", "1", filled)
         return "/" + re.sub(r"<[^>]+>", "x", filled).replace("^", "").replace("$", "")
+
+    @property
+    def names_an_object(self) -> bool:
+        return bool(set(self.parameters) - set(CHOICES)) and self.subject not in SHARED
+
+
+def _fitting(group: re.Match[str]) -> str:
+    """Something that this part of an address takes: the first of its words, a digit, or a letter."""
+    first = group[1].split("|")[0]
+    return first if first.isalnum() else ("1" if "0-9" in first else "x")
 
 
 def sites() -> tuple[Site, ...]:

@@ -10,7 +10,7 @@ import pytest
 from certuary.portal.access import PUBLIC, RULES
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER, ROLES
 from tests.wire.portal.pages import Portal, PortalClient, SignIn, text_of
-from tests.wire.portal.sites import FOREIGN_NAMES, SHARED, Foreign, Site, make_foreign, sites
+from tests.wire.portal.sites import FOREIGN_NAMES, Foreign, Site, make_foreign, sites
 
 GROUPED_ROLES = (ADMINISTRATOR, OFFICER, AUDITOR)
 TO_SIGN_IN = "/sign-in/"
@@ -20,7 +20,7 @@ behind_sign_in = pytest.mark.parametrize(
 )
 naming_an_object = pytest.mark.parametrize(
     "site",
-    [site for site in sites() if site.parameters and RULES.get(site.name)],
+    [site for site in sites() if site.names_an_object and RULES.get(site.name)],
     ids=lambda site: site.name,
 )
 by_grouped_role = pytest.mark.parametrize("role", GROUPED_ROLES)
@@ -64,8 +64,6 @@ def test_a_page_that_a_role_may_not_open_is_not_served_to_it(role: str, sign_in:
 
 @naming_an_object
 def test_it_is_known_for_every_page_whose_object_it_shows(site: Site, foreign: Foreign) -> None:
-    if site.subject in SHARED:
-        return
     values = foreign.values(site)
     assert values is not None, (
         f"tests.wire.portal.sites.KINDS does not know how to make a foreign {site.subject}"
@@ -80,7 +78,7 @@ def test_objects_of_another_group_are_not_there(
     client = sign_in(role, ("GRP_001",))
     page = client.get("/")
     for site in sites():
-        if not site.parameters or site.subject in SHARED or not rule_allows(site, role):
+        if not site.names_an_object or not rule_allows(site, role):
             continue
         url = site.url(known(foreign.values(site), site))
         for answer in (client.get(url), client.post_form_from(page, url, {})):
@@ -93,7 +91,7 @@ def test_a_ca_administrator_reaches_objects_of_every_group(
 ) -> None:
     """So that the test above does not pass because its URLs lead nowhere."""
     for site in sites():
-        if site.parameters and site.subject not in SHARED and rule_allows(site, CA_ADMINISTRATOR):
+        if site.names_an_object and rule_allows(site, CA_ADMINISTRATOR):
             url = site.url(known(foreign.values(site), site))
             assert client.get(url).status_code in (200, 302, 400, 405), url
 
