@@ -7,7 +7,7 @@ TESTS ?=
 
 bin := $(VENV)/bin
 
-.PHONY: help serve test lint format bench lock security-model packages-serve packages-test
+.PHONY: help serve test lint format bench screens lock security-model packages-serve packages-test
 
 help:
 	@echo 'make serve   install what is missing, then run Certuary (ARGS="--home DIR ..." are handed on)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make format  let ruff rewrite the code'
 	@echo 'make bench   measure, and write docs/performance.md'
 	@echo 'make security-model  attack a server, and write the table of outcomes in docs/security-model.md'
+	@echo 'make screens take the pictures of docs/screens'
 	@echo 'make lock    choose the versions in requirements*.lock anew'
 
 serve: packages-serve $(VENV)/.serve
@@ -41,6 +42,9 @@ bench: packages-test $(VENV)/.test
 
 security-model: packages-test $(VENV)/.test
 	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks
+
+screens: packages-test $(VENV)/.test
+	$(bin)/python -m tests.browser.screens
 
 # Debian packages: installed when root, else named with the apt line to run.
 packages-serve:
