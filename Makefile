@@ -7,7 +7,7 @@ TESTS ?=
 
 bin := $(VENV)/bin
 
-.PHONY: help serve test lint format bench lock packages-serve packages-test
+.PHONY: help serve test lint format bench lock security-model packages-serve packages-test
 
 help:
 	@echo 'make serve   install what is missing, then run Certuary (ARGS="--home DIR ..." are handed on)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make lint    ruff, mypy and the import contracts'
 	@echo 'make format  let ruff rewrite the code'
 	@echo 'make bench   measure, and write docs/performance.md'
+	@echo 'make security-model  attack a server, and write the table of outcomes in docs/security-model.md'
 	@echo 'make lock    choose the versions in requirements*.lock anew'
 
 serve: packages-serve $(VENV)/.serve
@@ -37,6 +38,9 @@ format: $(VENV)/.test
 
 bench: packages-test $(VENV)/.test
 	$(bin)/python -m bench $(ARGS)
+
+security-model: packages-test $(VENV)/.test
+	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks
 
 # Debian packages: installed when root, else named with the apt line to run.
 packages-serve:

@@ -75,8 +75,12 @@ def running_server(
     est_port: int | None = None,
     status_port: int | None = None,
     environment: Mapping[str, str] | None = None,
+    until_status: int = 200,
 ) -> Iterator[RunningServer]:
-    """`certuary serve` on `home`, ready; its log is beside the home, which so holds only its own files."""
+    """`certuary serve` on `home`, once `/readyz` answers `until_status`.
+
+    Its log is beside the home, which so holds only its own files.
+    """
     ports = free_ports(2)
     est, status = est_port or ports[0], status_port or ports[1]
     log = home.with_name(f"{home.name}.log")
@@ -92,7 +96,7 @@ def running_server(
         )
         cleanup.callback(_end, process)
         server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=log)
-        _wait_until_ready(server)
+        _wait_until_ready(server, until_status)
         yield server
 
 
@@ -103,7 +107,7 @@ def free_ports(count: int) -> tuple[int, ...]:
         return tuple(listener.getsockname()[1] for listener in listeners)
 
 
-def _wait_until_ready(server: RunningServer) -> None:
+def _wait_until_ready(server: RunningServer, until_status: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     answer: object = "no answer"
     while time.monotonic() < deadline:
@@ -114,7 +118,7 @@ def _wait_until_ready(server: RunningServer) -> None:
         except OSError as problem:
             answer = problem
         else:
-            if status == 200:
+            if status == until_status:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not ready after {READY_SECONDS:.0f} s: {answer}\n{_tail(server)}")
