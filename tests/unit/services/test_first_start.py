@@ -23,6 +23,7 @@ def first(home: Path, admin_password: str | None = "admin-secret") -> FirstStart
     return FirstStart(
         home=home,
         est_url="https://localhost:8443/.well-known/est",
+        portal_url="https://localhost:8444/",
         admin_name="admin",
         admin_password=admin_password,
         username="quickstart",

@@ -48,6 +48,7 @@ class Home:
             admin_name="admin",
             admin_password=None,
             est_url="https://localhost:8443/.well-known/est",
+            portal_url="https://localhost:8444/",
             status_url="http://localhost:8080",
         )
 
