@@ -8,6 +8,7 @@ carries the digest of what it showed, the present record included: when either c
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -20,7 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from certuary.errors import Conflict, NotFound
+from certuary.errors import Conflict, NotFound, NotPermitted
 from certuary.portal.deps import change_deps_of, deps_of
 from certuary.portal.models import PendingChange, PortalUser
 from certuary.services.authenticate_user import authenticate_user
@@ -83,6 +84,11 @@ class Secret:
     value: str
     filename: str = ""
     content: bytes = b""
+
+    @property
+    def data_url(self) -> str:
+        """To save it from the page: it is on no server that could be asked again."""
+        return f"data:application/octet-stream;base64,{base64.b64encode(self.content).decode('ascii')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,16 +164,30 @@ def use_up(request: HttpRequest, token: str) -> None:
         raise NotFound("this change was signed already")
 
 
-def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple[Actor, ChangeDeps]:
-    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`."""
+def sign_in_to_sign(
+    request: HttpRequest, username: str, password: str, *, replaces_password: bool = False
+) -> tuple[Actor, ChangeDeps]:
+    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`.
+
+    The password that `certuary init` made up signs nothing but its own replacement: `NotPermitted`.
+    """
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
     deps, gate = deps_of(request), deps_of(request).gate()
     before = change_deps_of(request)
     signer = authenticate_user(username, password, deps.passwords, gate, before)
+    if not replaces_password and must_change_password(request):
+        raise NotPermitted(
+            "your password is the one made up at installation; replace it under My account, then sign",
+            rule="first-password",
+        )
     sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
     records = BelievedRecords(deps.records, gate)
     return signer.actor, replace(before, sealing=sealing, records=records)
+
+
+def must_change_password(request: HttpRequest) -> bool:
+    return _user(request).must_change_password
 
 
 def covering(*records: Record | None) -> tuple[str, ...]:

@@ -152,7 +152,9 @@ def remove_authenticators(actor: Actor, name: str, deps: ChangeDeps) -> Record:
     """Let somebody who lost their second factors, or whose rows were altered, in by password alone."""
     user = find_named(deps.records, "user", name)
     if name == actor.name:
-        raise Conflict("another CA Administrator removes your second factors here; see My account for your own")
+        raise Conflict(
+            "another CA Administrator removes your second factors here; see My account for your own"
+        )
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "removing somebody's second factors")
         changes.drop_authenticators(user)
@@ -199,7 +201,9 @@ def declare_key_compromised(
     if name == actor.name:
         raise Conflict("another CA Administrator declares your key compromised, not you")
     certificate = certificate_of(user)
-    signed = _signed_with(certificate, since, deps)
+    assert deps.sealing is not None
+    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+    signed = signed_with(certificate, since, deps.records, gate)
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "declaring a signing key compromised")
         known = user.values["compromised_keys"]
@@ -209,12 +213,13 @@ def declare_key_compromised(
     return signed
 
 
-def _signed_with(certificate: bytes, since: datetime, deps: ChangeDeps) -> tuple[SignedRecord, ...]:
-    assert deps.sealing is not None
-    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+def signed_with(
+    certificate: bytes, since: datetime, records: RecordStore, gate: RecordGate
+) -> tuple[SignedRecord, ...]:
+    """The records whose present version this key signed."""
     fingerprint = seals.fingerprint(certificate)
     found: list[SignedRecord] = []
-    for record in _sealed_records(deps.records):
+    for record in _sealed_records(records):
         try:
             signed = gate.check(record)
         except InvalidSeal:
