@@ -19,11 +19,11 @@ from certuary.services.ports import Record
 class RoleForm(PortalForm):
     """`roles` are those that the viewer may give, `groups` those that the viewer sees."""
 
-    role = forms.ChoiceField(label="Role", widget=forms.RadioSelect)
+    role = forms.ChoiceField(label="Role", widget=forms.RadioSelect(attrs={"class": "form-check-input"}))
     groups = forms.MultipleChoiceField(
         label="Groups",
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="What of the installation the user sees and works on. A CA Administrator needs none: all are theirs.",
     )
 

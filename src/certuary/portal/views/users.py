@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certuary.errors import CertuaryError, InvalidSeal
+from certuary.errors import CertuaryError, Conflict, InvalidSeal, NotPermitted
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.users import CompromisedForm, NewUserForm, RoleForm
 from certuary.portal.history import history
@@ -147,7 +147,7 @@ def new_user(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
     try:
-        record = find_user(request, number)
+        record = _find_other(request, number)
     except CertuaryError as problem:
         return problem_page(request, problem)
     form = RoleForm(
@@ -190,7 +190,7 @@ def remove_factors(request: HttpRequest, number: int) -> HttpResponse:
 def declare_compromised(request: HttpRequest, number: int) -> HttpResponse:
     """With the list of what the key signed, which tells how far back to go."""
     try:
-        record = find_user(request, number)
+        record = _find_other(request, number)
         now = timezone.now()
         signed = signed_with(certificate_of(record), now, deps_of(request).records, deps_of(request).gate())
     except CertuaryError as problem:
@@ -211,10 +211,21 @@ def declare_compromised(request: HttpRequest, number: int) -> HttpResponse:
 
 def _propose(request: HttpRequest, number: int, kind: str, **content: object) -> HttpResponse:
     try:
-        find_user(request, number)
+        _find_other(request, number)
     except CertuaryError as problem:
         return problem_page(request, problem)
     return redirect(propose(request, kind, {"id": number, **content}))
+
+
+def _find_other(request: HttpRequest, number: int) -> Record:
+    record = find_user(request, number)
+    if record.id == viewer(request).pk:
+        raise Conflict(
+            "nobody does this to themselves; another user whose role allows it can", rule="own-role"
+        )
+    if not may_change(request, record):
+        raise NotPermitted(f"your role and groups do not reach the user {record.values['name']}")
+    return record
 
 
 def _filtered(request: HttpRequest, found: tuple[Record, ...]) -> list[Record]:
