@@ -12,6 +12,10 @@ from certuary.portal.models import PortalSession, PortalUser
 from certuary.services.entitlement import AUDITOR, OFFICER
 from tests.wire.portal.pages import ADMIN, PASSWORD, Confirm, Portal, PortalClient, SignIn, text_of
 
+PLANTED = (
+    "INSERT INTO mfa_authenticator (type, data, created_at, user_id) "
+    "SELECT 'webauthn', '{}', created_at, user_id FROM mfa_authenticator LIMIT 1"
+)
 ALTERED = "the second factors in the database are not those that were signed"
 
 
@@ -255,8 +259,7 @@ def test_nobody_removes_the_factor_of_somebody_else(
         "DELETE FROM mfa_authenticator WHERE type = 'totp'",
         "UPDATE mfa_authenticator SET data = '{\"secret\": \"x\"}' WHERE type = 'totp'",
         "UPDATE mfa_authenticator SET data = '[]'",
-        "INSERT INTO mfa_authenticator (type, data, created_at, user_id) "
-        "SELECT 'webauthn', '{}', created_at, user_id FROM mfa_authenticator LIMIT 1",
+        PLANTED,
     ],
 )
 def test_second_factors_altered_by_sql_let_nobody_in(

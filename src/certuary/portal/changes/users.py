@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from certuary.errors import Conflict
 from certuary.portal.deps import deps_of
+from certuary.portal.models import PortalSession
 from certuary.portal.people import (
     ROLE_MEANINGS,
     ROLE_NAMES,
@@ -132,6 +133,8 @@ class EnableUser:
         if name == actor.name:
             raise Conflict("another user disables you, not you")
         set_user_enabled(actor, name, enabled=enabled, deps=deps)
+        if not enabled:
+            PortalSession.objects.filter(user_id=user.id).delete()
         return Done(message=f"{name} is {'enabled' if enabled else 'disabled'}", url=f"/users/{user.id}/")
 
 
