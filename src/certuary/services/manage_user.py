@@ -65,7 +65,7 @@ class SignedRecord:
 
 def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeDeps) -> UserSaved:
     role = parse_role(request.role)
-    group_ids = [find_group(deps.records, text).id for text in dict.fromkeys(request.groups)]
+    group_ids = _numbers_of(request.groups, deps)
     if not group_ids and role != CA_ADMINISTRATOR:
         raise InvalidValue(f"a user of role {role} belongs to at least one group: --group", rule="user-group")
     password = generate_password() if request.password is None else checked_password(request.password)
@@ -131,7 +131,7 @@ def change_user(actor: Actor, name: str, *, role: str, groups: Sequence[str], de
     if name == actor.name:
         raise Conflict("another user changes your role and groups, not you", rule="own-role")
     new_role = parse_role(role)
-    group_ids = [find_group(deps.records, text).id for text in dict.fromkeys(groups)]
+    group_ids = _numbers_of(groups, deps)
     if not group_ids and new_role != CA_ADMINISTRATOR:
         raise InvalidValue(f"a user of role {new_role} belongs to at least one group", rule="user-group")
     with change_records(actor, deps) as changes:
@@ -234,6 +234,11 @@ def signed_with(
                 )
             )
     return tuple(found)
+
+
+def _numbers_of(groups: Sequence[str], deps: ChangeDeps) -> list[object]:
+    """Each once, by whichever of its names it was given."""
+    return list(dict.fromkeys(find_group(deps.records, text).id for text in groups))
 
 
 def _sealed_records(records: RecordStore) -> tuple[Record, ...]:

@@ -37,6 +37,15 @@ def test_both_files_are_for_their_owner_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_the_text_says_where_the_portal_is_and_that_a_first_password_is_replaced_there(
+    tmp_path: Path,
+) -> None:
+    text = first_start_text(first(tmp_path))
+    assert "https://localhost:8444/" in text
+    assert "must be replaced" in text
+    assert "must be replaced" not in first_start_text(first(tmp_path, admin_password=None))
+
+
 def test_netrc_names_the_host_and_not_the_port(tmp_path: Path) -> None:
     write_secrets(first(tmp_path))
     assert netrc_path(tmp_path).read_text() == "machine localhost login quickstart password app-secret\n"

@@ -65,8 +65,8 @@ def test_the_key_of_the_session_changes_at_sign_in(visitor: PortalClient) -> Non
     session = visitor.session  # what somebody planted
     session["planted"] = True
     session.save()
-    visitor.cookies["__Host-certuary-session"] = session.session_key
-    before = session.session_key
+    visitor.cookies["__Host-certuary-session"] = str(session.session_key)
+    before = str(session.session_key)
     visitor.sign_in(ADMIN)
     assert visitor.cookies["__Host-certuary-session"].value != before
     assert is_signed_in(visitor)

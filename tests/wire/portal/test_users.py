@@ -156,7 +156,7 @@ def test_the_service_refuses_what_a_form_that_was_tampered_with_lets_through(
 
     client = sign_in(ADMINISTRATOR, ("GRP_001",))
     request = RequestFactory().get("/")
-    request.user = record_of(client.username)  # type: ignore[assignment]  # ours is a user, though not Django's
+    request.user = record_of(client.username)
     content = {"id": number_of(client.username), "role": CA_ADMINISTRATOR, "groups": []}
     refused = confirm(client, propose(request, "user-change", content))
     assert refused.status_code == 409
