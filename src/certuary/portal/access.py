@@ -32,6 +32,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "sign-in": PUBLIC,
     "csp-report": PUBLIC,
     "mfa_authenticate": PUBLIC,
+    "account_login": PUBLIC,
     "sign-out": EVERYBODY,
     "dashboard": EVERYBODY,
     "confirm": EVERYBODY,
