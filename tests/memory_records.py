@@ -63,6 +63,7 @@ class MemoryRecords:
         self.parts: dict[tuple[str, int], tuple[int, ManifestPartRow]] = {}
         """With the revision of each."""
         self.problems: dict[Subject, str] = {}
+        self.dropped_authenticators: list[int] = []
         self.certificates: list[CertificateRow] = []
         self.profile_versions: list[ProfileVersionRow] = []
         self.audit: list[AuditRow] = []
@@ -200,6 +201,9 @@ class MemoryRecords:
 
     def add_certificate(self, row: CertificateRow) -> None:
         self.certificates.append(row)
+
+    def drop_authenticators(self, user_id: int) -> None:
+        self.dropped_authenticators.append(user_id)
 
     def add_audit(self, row: AuditRow) -> None:
         self.audit.append(row)

@@ -376,3 +376,9 @@ def test_properties_are_found_by_key_and_refused_twice(store: DjangoRecordStore)
         transaction.create("property", values)
     with pytest.raises(NotFound), store.transaction() as transaction:
         transaction.update("property", "other.key", {"property_value": "8"})
+
+
+def test_the_rows_of_second_factors_of_one_user_are_dropped(store: DjangoRecordStore) -> None:
+    """Their table is the portal's; who has none of it is not kept from recovering a user."""
+    with store.transaction() as transaction:
+        transaction.drop_authenticators(1)

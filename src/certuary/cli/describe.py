@@ -16,6 +16,8 @@ _HIDDEN: Final = frozenset(
         "signing_key",
         "signing_certificate",
         "compromised_keys",
+        "authenticators",
+        "must_change_password",
         "certificate_der",
         "toml",
         "version_id",

@@ -113,6 +113,7 @@ def _new_home(settings: Settings, key_type: str, admin: str, password: str | Non
         admin_name=admin,
         admin_password=password,
         est_url=f"https://{_in_url(_reachable_host(settings))}:{settings.est_port}/.well-known/est",
+        portal_url=f"https://{_in_url(_reachable_host(settings))}:{settings.portal_port}/",
         status_url=settings.public_status_url,
         command=_own_command(),
     )

@@ -71,4 +71,6 @@ def _announce(settings: Settings, ready: Ready) -> None:
         note(f"EST on https://{host}:{ready.est_port}/.well-known/est, status on port {ready.status_port}")
         note(f"portal on https://{host}:{ready.portal_port}/")
         if first_start_path(settings.home).exists():
-            note(f"how to enrol a first certificate: {first_start_path(settings.home)}")
+            note(
+                f"first user and password, and how to enrol a first certificate: {first_start_path(settings.home)}"
+            )

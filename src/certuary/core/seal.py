@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -28,6 +28,10 @@ from certuary.errors import InvalidSeal, InvalidValue
 
 SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
 """In a statement by their digest, so that a statement can be shown to anybody who may see the record."""
+
+LATER_COLUMNS: Final = frozenset({"authenticators", "must_change_password"})
+"""Columns younger than the first seals: a statement has them only when they hold something, so that older seals, which
+were made without them, still hold. Empty, false and absent mean the same of each."""
 
 _SIGNED: Final = b"certuary seal 1\n"
 _COUNTERSIGNED: Final = b"certuary countersignature 1\n"
@@ -95,7 +99,7 @@ def statement(*, instance: str, kind: str, record_id: int, version: int, columns
         "kind": kind,
         "id": record_id,
         "version": version,
-        "columns": {name: _plain(name, value) for name, value in columns.items()},
+        "columns": {name: _plain(name, value) for name, value in _stated(columns)},
     }
     try:
         return canonical_json(values)
@@ -123,7 +127,7 @@ def sign_statement(
         certificate=certificate,
         signature=sign(key, _SIGNED + statement),
         countersignature=b"",
-        hints={name: _hint(name, value) for name, value in columns.items()},
+        hints={name: _hint(name, value) for name, value in _stated(columns)},
     )
     attested = _COUNTERSIGNED + _attestation(seal, statement)
     return replace(seal, countersignature=sign(countersigning_key, attested))
@@ -146,7 +150,12 @@ def check_countersignature(seal: Seal, statement: bytes, key: ec.EllipticCurvePu
 
 def changed_columns(seal: Seal, columns: Columns) -> tuple[str, ...]:
     """The columns that are not what they were when the seal was made, by its hints."""
-    return tuple(name for name, value in columns.items() if seal.hints.get(name) != _hint(name, value))
+    stated = dict(_stated(columns))
+    gone = tuple(name for name in LATER_COLUMNS & seal.hints.keys() if name not in stated)
+    return (
+        *(name for name, value in stated.items() if seal.hints.get(name) != _hint(name, value)),
+        *sorted(gone),
+    )
 
 
 def entry_digest(statement: bytes, seal_text: str) -> str:
@@ -195,6 +204,10 @@ def _attestation(seal: Seal, statement: bytes) -> bytes:
             "at": moment_text(seal.at),
         }
     )
+
+
+def _stated(columns: Columns) -> Iterator[tuple[str, object]]:
+    return ((name, value) for name, value in columns.items() if value or name not in LATER_COLUMNS)
 
 
 def _hint(name: str, value: object) -> str:

@@ -11,6 +11,8 @@ from certuary.errors import CertuaryError, InvalidSeal, NotAuthenticated
 from certuary.portal.deps import change_deps_of, deps_of
 from certuary.portal.models import PortalUser
 from certuary.services.authenticate_user import authenticate_user
+from certuary.services.change_record import add_audit_event
+from certuary.services.entitlement import Actor
 
 
 class PortalBackend(BaseBackend):
@@ -18,6 +20,9 @@ class PortalBackend(BaseBackend):
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
     ) -> PortalUser | None:
         """None for whatever is wrong: the audit event has the reason."""
+        # The library's tables can be imported only once Django's applications are there.
+        from certuary.portal.second_factors import ALTERED, are_as_signed
+
         if request is None or not username or not password:
             return None
         deps = deps_of(request)
@@ -27,6 +32,10 @@ class PortalBackend(BaseBackend):
             )
         except (NotAuthenticated, InvalidSeal):
             return None
+        record = deps.records.find("user", name=signer.actor.name)
+        if record is None or not are_as_signed(record):
+            refuse_user(request, username, ALTERED)
+            return None
         return PortalUser.objects.filter(name=signer.actor.name, removed_at__isnull=True).first()
 
     def get_user(self, user_id: int) -> PortalUser | None:
@@ -35,6 +44,9 @@ class PortalBackend(BaseBackend):
 
 
 def is_believed(request: HttpRequest, user: PortalUser) -> bool:
+    """The record, and the second factors that were asked for on its word."""
+    from certuary.portal.second_factors import are_as_signed
+
     deps = deps_of(request)
     try:
         record = deps.records.find("user", id=user.pk)
@@ -43,4 +55,10 @@ def is_believed(request: HttpRequest, user: PortalUser) -> bool:
         deps.gate().check(record)
     except CertuaryError:
         return False
-    return True
+    return are_as_signed(record)
+
+
+def refuse_user(request: HttpRequest, name: str, reason: str) -> None:
+    """The audit event of a sign-in that did not get far."""
+    nobody = Actor(name=name, role="")
+    add_audit_event(nobody, "user.refused", f"user:{name}", {"reason": reason}, change_deps_of(request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
@@ -58,6 +58,8 @@ class AccessMiddleware:
         if rule is PUBLIC:
             return self._get_response(request)
         if not request.user.is_authenticated:
+            if SESSION_KEY in request.session:  # of somebody disabled: it must not revive with them
+                request.session.flush()
             return redirect(f"/sign-in/?{urlencode({'next': request.path})}")
         user = request.user
         assert isinstance(user, PortalUser)

@@ -19,6 +19,8 @@ from certuary.portal.models import PortalSession
 IDLE: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=12)
 _SEEN_EVERY: Final = timedelta(minutes=1)
+ADDRESS_KEY: Final = "address"
+BROWSER_KEY: Final = "browser"
 _USER_KEY: Final = "_auth_user_id"
 
 
@@ -43,7 +45,13 @@ class SessionStore(SessionBase):
             return
         now = timezone.now()
         data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]  # Django's own
-        values: dict[str, Any] = {"data": self.encode(data), "user_id": data.get(_USER_KEY), "seen_at": now}
+        values: dict[str, Any] = {
+            "data": self.encode(data),
+            "user_id": data.get(_USER_KEY),
+            "seen_at": now,
+            "address": data.get(ADDRESS_KEY, ""),
+            "user_agent": data.get(BROWSER_KEY, ""),
+        }
         digest = key_hash(self.session_key)
         with transaction.atomic():
             if must_create:
@@ -85,6 +93,13 @@ class SessionStore(SessionBase):
             return None
         row = PortalSession.objects.filter(key_hash=key_hash(self.session_key)).first()
         return row if row is not None and not _is_over(row, timezone.now()) else None
+
+
+def live_sessions(user_id: int) -> tuple[PortalSession, ...]:
+    """The one last used first."""
+    now = timezone.now()
+    rows = PortalSession.objects.filter(user_id=user_id, expires_at__gte=now, seen_at__gte=now - IDLE)
+    return tuple(rows.order_by("-seen_at", "key_hash"))
 
 
 def _is_over(row: PortalSession, now: datetime) -> bool:

@@ -46,6 +46,14 @@ _POLICY: dict[str, Any] = {
 }
 
 
+_PASSWORD_RULES: dict[str, dict[str, Any]] = {
+    "MinimumLengthValidator": {"min_length": 12},
+    "UserAttributeSimilarityValidator": {"user_attributes": ("name",)},
+    "CommonPasswordValidator": {},
+    "NumericPasswordValidator": {},
+}
+
+
 def table_settings() -> dict[str, Any]:
     """What the tables depend on: every process that migrates needs it."""
     return {
@@ -138,6 +146,10 @@ def _sign_in_settings() -> dict[str, Any]:
         "ACCOUNT_SESSION_REMEMBER": False,
         "ACCOUNT_LOGOUT_ON_GET": False,
         "ACCOUNT_RATE_LIMITS": {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"},
+        "AUTH_PASSWORD_VALIDATORS": [
+            {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+            for name, options in _PASSWORD_RULES.items()
+        ],
         "MFA_ADAPTER": "certuary.portal.adapter.MfaAdapter",
         "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],
         "MFA_TOTP_ISSUER": "Certuary",

@@ -8,6 +8,7 @@ carries the digest of what it showed, the present record included: when either c
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -20,7 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from certuary.errors import Conflict, NotAuthenticated, NotFound
+from certuary.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
 from certuary.portal.deps import change_deps_of, deps_of
 from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.models import PendingChange, PortalUser
@@ -84,6 +85,11 @@ class Secret:
     value: str
     filename: str = ""
     content: bytes = b""
+
+    @property
+    def data_url(self) -> str:
+        """To save it from the page: it is on no server that could be asked again."""
+        return f"data:application/octet-stream;base64,{base64.b64encode(self.content).decode('ascii')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +165,13 @@ def use_up(request: HttpRequest, token: str) -> None:
         raise NotFound("this change was signed already")
 
 
-def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple[Actor, ChangeDeps]:
-    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`,
-    `RateLimited`."""
+def sign_in_to_sign(
+    request: HttpRequest, username: str, password: str, *, replaces_password: bool = False
+) -> tuple[Actor, ChangeDeps]:
+    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`, `RateLimited`.
+
+    The password that `certuary init` made up signs nothing but its own replacement: `NotPermitted`.
+    """
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
     check_guesses(_user(request).pk)
@@ -173,9 +183,18 @@ def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple
         count_guess(_user(request).pk)
         raise
     forget_guesses(_user(request).pk)
+    if not replaces_password and must_change_password(request):
+        raise NotPermitted(
+            "your password is the one made up at installation; replace it under My account, then sign",
+            rule="first-password",
+        )
     sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
     records = BelievedRecords(deps.records, gate)
     return signer.actor, replace(before, sealing=sealing, records=records)
+
+
+def must_change_password(request: HttpRequest) -> bool:
+    return _user(request).must_change_password
 
 
 def covering(*records: Record | None) -> tuple[str, ...]:

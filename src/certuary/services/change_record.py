@@ -166,6 +166,11 @@ class RecordChanges:
                 return
         raise NotFound(f"no row of a {kind} {name!r} is missing")
 
+    def drop_authenticators(self, user: Record) -> None:
+        """The rows of a user's second factors. What the sealed record says of them is changed beside it."""
+        assert isinstance(user.id, int)
+        self._transaction.drop_authenticators(user.id)
+
     def recover(self, user: Record, values: Values) -> Record:
         """Give a user another password and signing key, on the word of whoever opened the key store."""
         updated = self._transaction.update("user", user.id, values)

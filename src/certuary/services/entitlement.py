@@ -2,7 +2,7 @@
 
 A CA Administrator may change everything. An Administrator changes profiles, labels and properties, and within its
 own groups the groups themselves, applications, officers and auditors. An Officer revokes certificates of its
-groups' applications. An Auditor changes nothing. Everybody may change their own password.
+groups' applications. An Auditor changes nothing. Everybody may change their own password and second factors.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ class Actor:
     kind: str = "user"
 
 
+_OWN_ACCESS: Final = frozenset({"password_hash", "signing_key", "authenticators", "must_change_password"})
+"""How people get in, which they change themselves; what they may do once in is decided by others."""
+
 INSTALLER: Final = Actor(name="init", role=CA_ADMINISTRATOR, kind="system")
 
 
@@ -49,7 +52,7 @@ def check_may_change(actor: Actor, kind: RecordKind, *, before: Values | None, a
 
     So nobody moves an application out of a group, or into one, that is not theirs.
     """
-    if actor.role == CA_ADMINISTRATOR or _is_own_password(actor, kind, before, after):
+    if actor.role == CA_ADMINISTRATOR or _is_own_access(actor, kind, before, after):
         return
     states = [state for state in (before, after) if state is not None]
     if actor.role == ADMINISTRATOR and all(_ADMINISTRATOR_MAY[kind](actor, state) for state in states):
@@ -74,10 +77,10 @@ def check_is_ca_administrator(actor: Actor, what: str) -> None:
         raise NotPermitted(f"{what} takes a CA Administrator; {actor.name} is {_a(actor.role)}")
 
 
-def _is_own_password(actor: Actor, kind: RecordKind, before: Values | None, after: Values | None) -> bool:
+def _is_own_access(actor: Actor, kind: RecordKind, before: Values | None, after: Values | None) -> bool:
     if kind != "user" or before is None or after is None or before["name"] != actor.name:
         return False
-    return {key for key in after if after[key] != before.get(key)} <= {"password_hash", "signing_key"}
+    return {key for key in after if after[key] != before.get(key)} <= _OWN_ACCESS
 
 
 def _anywhere(actor: Actor, state: Values) -> bool:

@@ -18,6 +18,7 @@ class FirstStart:
 
     home: Path
     est_url: str
+    portal_url: str
     admin_name: str
     admin_password: str | None
     username: str
@@ -81,6 +82,7 @@ def forget_secrets(home: Path) -> tuple[Path, ...]:
 def first_start_text(first: FirstStart) -> str:
     quoted = shlex.quote
     admin_password = first.admin_password or "(the one you gave)"
+    replaced = "  before it signs anything in the portal, it must be replaced there: My account\n"
     curl = f"curl -sS --fail-with-body --cacert {quoted(str(root_path(first.home)))}"
     netrc = f"--netrc-file {quoted(str(netrc_path(first.home)))}"
     post = '-H "Content-Type: application/pkcs10" --data-binary @device.csr'
@@ -91,9 +93,10 @@ def first_start_text(first: FirstStart) -> str:
 Certuary: first start
 
 EST                     {first.est_url}
+Portal                  {first.portal_url}
 CA Administrator        {first.admin_name}
   password              {admin_password}
-Application             {first.username}, from this machine only
+{replaced if first.admin_password else ""}Application             {first.username}, from this machine only
   password              {first.password}
 
 Keep the two passwords where you keep passwords, then delete this file and quickstart.netrc:

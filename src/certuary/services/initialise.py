@@ -83,6 +83,7 @@ class NewHome:
     admin_name: str
     admin_password: str | None
     est_url: str
+    portal_url: str
     status_url: str
     command: str = "certuary"
 
@@ -155,6 +156,7 @@ def _create(new: NewHome, deps: InitialiseDeps) -> None:
     first = FirstStart(
         home=new.home,
         est_url=new.est_url,
+        portal_url=new.portal_url,
         admin_name=new.admin_name,
         admin_password=generate_password() if new.admin_password is None else None,
         username=FIRST_APPLICATION,
@@ -167,7 +169,14 @@ def _create(new: NewHome, deps: InitialiseDeps) -> None:
     operator = open_operator_keys(deps.keys, trust)
     own = make_signing_key(new.admin_name, password, passwords, operator, deps.changes.clock.now())
     signed = replace(deps.changes, sealing=_sealing(new, own, operator))
-    admin = new_user_values(new.admin_name, CA_ADMINISTRATOR, (), passwords.hash(password), own)
+    admin = new_user_values(
+        new.admin_name,
+        CA_ADMINISTRATOR,
+        (),
+        passwords.hash(password),
+        own,
+        must_change_password=first.admin_password is not None,
+    )
     with change_records(INSTALLER, signed) as changes:
         _create_records(changes, first, authorities, admin, passwords)
         write_secrets(first)

@@ -8,7 +8,7 @@ from typing import Final
 from certuary.core.est import check_label
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
-from certuary.services.find_record import find_named, find_profile
+from certuary.services.find_record import find_group, find_named, find_profile
 from certuary.services.names_and_times import checked_name
 from certuary.services.ports import Record, RecordStore
 
@@ -20,6 +20,13 @@ def add_group(actor: Actor, name: str, deps: ChangeDeps) -> Record:
     values = {"code": _next_code(deps.records), "name": checked_name(name, "a group")}
     with change_records(actor, deps) as changes:
         return changes.create("group", values)
+
+
+def rename_group(actor: Actor, code: str, name: str, deps: ChangeDeps) -> Record:
+    """Its code stays, and so does what points at it."""
+    group = find_group(deps.records, code)
+    with change_records(actor, deps) as changes:
+        return changes.update(group, {"name": checked_name(name, "a group")})
 
 
 def add_label(actor: Actor, name: str, profile: str, deps: ChangeDeps) -> Record:

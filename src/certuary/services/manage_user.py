@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -65,7 +65,7 @@ class SignedRecord:
 
 def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeDeps) -> UserSaved:
     role = parse_role(request.role)
-    group_ids = [find_group(deps.records, text).id for text in dict.fromkeys(request.groups)]
+    group_ids = _numbers_of(request.groups, deps)
     if not group_ids and role != CA_ADMINISTRATOR:
         raise InvalidValue(f"a user of role {role} belongs to at least one group: --group", rule="user-group")
     password = generate_password() if request.password is None else checked_password(request.password)
@@ -77,7 +77,13 @@ def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeD
 
 
 def new_user_values(
-    name: str, role: str, group_ids: Sequence[object], password_hash: str, key: NewSigningKey
+    name: str,
+    role: str,
+    group_ids: Sequence[object],
+    password_hash: str,
+    key: NewSigningKey,
+    *,
+    must_change_password: bool = False,
 ) -> dict[str, object]:
     """The columns of a user who can sign in, and sign."""
     return {
@@ -87,6 +93,8 @@ def new_user_values(
         "password_hash": password_hash,
         "enabled": True,
         "compromised_keys": None,
+        "authenticators": [],
+        "must_change_password": must_change_password,
         **key.columns,
     }
 
@@ -107,7 +115,7 @@ def set_user_password(
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
     with change_records(actor, deps) as changes:
-        values: dict[str, object] = {"password_hash": passwords.hash(new)}
+        values: dict[str, object] = {"password_hash": passwords.hash(new), "must_change_password": False}
         if name == actor.name:
             values["signing_key"] = wrap(changes.signer.key, name, new, passwords)
         else:
@@ -115,6 +123,42 @@ def set_user_password(
             values |= make_signing_key(name, new, passwords, changes.operator, changes.now).columns
         record = changes.update(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
+
+
+def change_user(actor: Actor, name: str, *, role: str, groups: Sequence[str], deps: ChangeDeps) -> Record:
+    """Give a user another role or other groups. `Conflict` for oneself, and when no CA Administrator would be left."""
+    user = find_named(deps.records, "user", name)
+    if name == actor.name:
+        raise Conflict("another user changes your role and groups, not you", rule="own-role")
+    new_role = parse_role(role)
+    group_ids = _numbers_of(groups, deps)
+    if not group_ids and new_role != CA_ADMINISTRATOR:
+        raise InvalidValue(f"a user of role {new_role} belongs to at least one group", rule="user-group")
+    with change_records(actor, deps) as changes:
+        if new_role != CA_ADMINISTRATOR and _is_last_ca_administrator(user, deps):
+            raise Conflict(f"{name} is the last enabled CA Administrator; add another first")
+        return changes.update(user, {"role": new_role, "group_ids": group_ids})
+
+
+def change_authenticators(actor: Actor, write: Callable[[], Sequence[str]], deps: ChangeDeps) -> Record:
+    """Change one's own second factors: `write` changes their rows, within the transaction, and gives the digests of all
+    that are there then."""
+    user = find_named(deps.records, "user", actor.name)
+    with change_records(actor, deps) as changes:
+        return changes.update(user, {"authenticators": sorted(write())})
+
+
+def remove_authenticators(actor: Actor, name: str, deps: ChangeDeps) -> Record:
+    """Let somebody who lost their second factors, or whose rows were altered, in by password alone."""
+    user = find_named(deps.records, "user", name)
+    if name == actor.name:
+        raise Conflict(
+            "another CA Administrator removes your second factors here; see My account for your own"
+        )
+    with change_records(actor, deps) as changes:
+        check_is_ca_administrator(actor, "removing somebody's second factors")
+        changes.drop_authenticators(user)
+        return changes.update(user, {"authenticators": []})
 
 
 def recover_user(
@@ -127,7 +171,8 @@ def recover_user(
 ) -> UserSaved:
     """Let a user in again when nobody is left who can: on the word of whoever opened the key store.
 
-    The record, which may be the one that was altered, is signed by the user's own new key as it stands.
+    The record, which may be the one that was altered, is signed by the user's own new key as it stands. Second factors
+    go: who lost them cannot get in otherwise.
     """
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
@@ -136,7 +181,14 @@ def recover_user(
     sealing = Sealing(operator=operator, high_water=high_water, signer=signer)
     actor = Actor(name=RECOVERER, role=CA_ADMINISTRATOR, kind="system")
     with change_records(actor, replace(deps, sealing=sealing)) as changes:
-        values = {"password_hash": passwords.hash(new), "enabled": True, **made.columns}
+        values = {
+            "password_hash": passwords.hash(new),
+            "enabled": True,
+            "authenticators": [],
+            "must_change_password": False,
+            **made.columns,
+        }
+        changes.drop_authenticators(user)
         record = changes.recover(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
 
@@ -149,7 +201,9 @@ def declare_key_compromised(
     if name == actor.name:
         raise Conflict("another CA Administrator declares your key compromised, not you")
     certificate = certificate_of(user)
-    signed = _signed_with(certificate, since, deps)
+    assert deps.sealing is not None
+    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+    signed = signed_with(certificate, since, deps.records, gate)
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "declaring a signing key compromised")
         known = user.values["compromised_keys"]
@@ -159,12 +213,13 @@ def declare_key_compromised(
     return signed
 
 
-def _signed_with(certificate: bytes, since: datetime, deps: ChangeDeps) -> tuple[SignedRecord, ...]:
-    assert deps.sealing is not None
-    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+def signed_with(
+    certificate: bytes, since: datetime, records: RecordStore, gate: RecordGate
+) -> tuple[SignedRecord, ...]:
+    """The records whose present version this key signed."""
     fingerprint = seals.fingerprint(certificate)
     found: list[SignedRecord] = []
-    for record in _sealed_records(deps.records):
+    for record in _sealed_records(records):
         try:
             signed = gate.check(record)
         except InvalidSeal:
@@ -179,6 +234,11 @@ def _signed_with(certificate: bytes, since: datetime, deps: ChangeDeps) -> tuple
                 )
             )
     return tuple(found)
+
+
+def _numbers_of(groups: Sequence[str], deps: ChangeDeps) -> list[object]:
+    """Each once, by whichever of its names it was given."""
+    return list(dict.fromkeys(find_group(deps.records, text).id for text in groups))
 
 
 def _sealed_records(records: RecordStore) -> tuple[Record, ...]:

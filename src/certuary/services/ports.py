@@ -306,6 +306,10 @@ class RecordTransaction(ManifestSource, Protocol):
 
     def add_certificate(self, row: CertificateRow) -> None: ...
 
+    def drop_authenticators(self, user_id: int) -> None:
+        """Delete the rows of a user's second factors, if there are any."""
+        ...
+
     def add_audit(self, row: AuditRow) -> None:
         """As the next event of the stream that the store was opened with; an error without one."""
         ...

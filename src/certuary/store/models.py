@@ -206,7 +206,8 @@ class Property(models.Model):
 
 class User(Record):
     protection: ClassVar = sealed_record(
-        "name role group_ids password_hash enabled signing_key signing_certificate compromised_keys"
+        "name role group_ids password_hash enabled signing_key signing_certificate compromised_keys "
+        "authenticators must_change_password"
     )
 
     name = models.CharField(max_length=64)
@@ -219,6 +220,8 @@ class User(Record):
     compromised_keys = models.JSONField(
         null=True
     )  # {"sha256 of a signing certificate": "since when, ISO 8601"}
+    authenticators = models.JSONField(default=list, db_default=[])  # digests
+    must_change_password = models.BooleanField(default=False, db_default=False)  # made up by `certuary init`
 
     class Meta:
         db_table = "users"

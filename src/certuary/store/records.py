@@ -29,7 +29,7 @@ from certuary.services.ports import (
     RecordTransaction,
     Subject,
 )
-from certuary.store import certificate_rows, manifests, record_rows
+from certuary.store import authenticators, certificate_rows, manifests, record_rows
 from certuary.store.database import read
 from certuary.store.event_stream import EventStream, EventWriter, no_chain
 from certuary.store.models import (
@@ -201,6 +201,9 @@ class DjangoRecordTransaction:
 
     def add_certificate(self, row: CertificateRow) -> None:
         Certificate.objects.create(**certificate_rows.to_columns(row))
+
+    def drop_authenticators(self, user_id: int) -> None:
+        authenticators.drop(user_id)
 
     def add_audit(self, row: AuditRow) -> None:
         self._events.add(row)

@@ -220,3 +220,24 @@ def test_a_hint_that_is_no_text_only_names_its_column_as_changed() -> None:
     hints = {**sealed().hints, "name": [7]}
     seal = Seal.from_text(altered_text(hints=hints, certificate=base64.b64encode(b"c").decode()))
     assert changed_columns(seal, COLUMNS) == ("name",)
+
+
+LATER: dict[str, object] = {"authenticators": [], "must_change_password": False}
+
+
+def test_a_younger_column_that_holds_nothing_is_not_stated_so_that_older_seals_hold() -> None:
+    assert stated({**COLUMNS, **LATER}) == stated(COLUMNS)
+
+
+@pytest.mark.parametrize(("column", "value"), [("authenticators", ["ab"]), ("must_change_password", True)])
+def test_a_younger_column_that_holds_something_is_stated(column: str, value: object) -> None:
+    changed = {**COLUMNS, **LATER, column: value}
+    assert stated(changed) != stated(COLUMNS)
+    assert changed_columns(sealed({**COLUMNS, **LATER}), changed) == (column,)
+    assert changed_columns(sealed(changed), {**COLUMNS, **LATER}) == (column,)
+
+
+def test_only_younger_columns_may_be_left_out() -> None:
+    assert stated({**COLUMNS, "networks": []}) != stated(
+        {k: v for k, v in COLUMNS.items() if k != "networks"}
+    )

@@ -80,12 +80,15 @@ def test_an_administrator_reaches_as_far_as_its_groups(
     ("change", "allowed"),
     [
         ({"password_hash": "new"}, True),
+        ({"authenticators": ["digest"]}, True),
+        ({"password_hash": "new", "must_change_password": False}, True),
+        ({"authenticators": [], "group_ids": [1, 2]}, False),
         ({"role": "ca-administrator"}, False),
         ({"enabled": True}, False),
         ({"password_hash": "new", "enabled": True}, False),
     ],
 )
-def test_everybody_changes_their_own_password_and_nothing_else(
+def test_everybody_changes_how_they_get_in_themselves_and_nothing_else(
     change: dict[str, object], allowed: bool
 ) -> None:
     own = {"name": "auditor-1", "role": "auditor", "password_hash": "old", "enabled": False}

@@ -23,6 +23,7 @@ def first(home: Path, admin_password: str | None = "admin-secret") -> FirstStart
     return FirstStart(
         home=home,
         est_url="https://localhost:8443/.well-known/est",
+        portal_url="https://localhost:8444/",
         admin_name="admin",
         admin_password=admin_password,
         username="quickstart",
@@ -34,6 +35,15 @@ def test_both_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     write_secrets(first(tmp_path))
     for path in (first_start_path(tmp_path), netrc_path(tmp_path)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_text_says_where_the_portal_is_and_that_a_first_password_is_replaced_there(
+    tmp_path: Path,
+) -> None:
+    text = first_start_text(first(tmp_path))
+    assert "https://localhost:8444/" in text
+    assert "must be replaced" in text
+    assert "must be replaced" not in first_start_text(first(tmp_path, admin_password=None))
 
 
 def test_netrc_names_the_host_and_not_the_port(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Home:
             admin_name="admin",
             admin_password=None,
             est_url="https://localhost:8443/.well-known/est",
+            portal_url="https://localhost:8444/",
             status_url="http://localhost:8080",
         )
 
@@ -107,12 +108,14 @@ def test_the_passwords_of_first_start_verify(home: Home) -> None:
     assert passwords.verify(str(user.values["password_hash"]), home.secret_of("CA Administrator"))
     assert passwords.verify(str(application.values["password_hash"]), home.secret_of("Application"))
     assert user.values["role"] == "ca-administrator"
+    assert user.values["must_change_password"] is True
 
 
 def test_a_password_that_the_administrator_brought_is_used(home: Home) -> None:
     home.initialise(admin_name="olga", admin_password="brought along")
     (user,) = home.records.all("user")
     assert user.values["name"] == "olga"
+    assert user.values["must_change_password"] is False
     assert Passwords(load_pepper(home.keys)).verify(str(user.values["password_hash"]), "brought along")
     assert "brought along" not in first_start_path(home.new.home).read_text()
 

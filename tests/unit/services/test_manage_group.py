@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from certuary.errors import AlreadyExists, InvalidValue, NotFound, NotPermitted
-from certuary.services.manage_group import add_group, add_label, remove_label
+from certuary.services.manage_group import add_group, add_label, remove_label, rename_group
 from tests.unit.services.change_fixtures import ADMIN_1, ROOT_USER, installation
 
 
@@ -57,3 +57,23 @@ def test_a_removed_label_is_gone() -> None:
     assert records.find("label", name="plant") is None
     with pytest.raises(NotFound):
         remove_label(ADMIN_1, "plant", deps)
+
+
+def test_a_group_gets_another_name_and_keeps_its_code() -> None:
+    _, deps = installation()
+    assert rename_group(ROOT_USER, "GRP_002", "North", deps).values == {"code": "GRP_002", "name": "North"}
+
+
+def test_a_group_is_renamed_by_an_administrator_of_its_own() -> None:
+    _, deps = installation()
+    rename_group(ADMIN_1, "GRP_001", "Ours", deps)
+    with pytest.raises(NotPermitted):
+        rename_group(ADMIN_1, "GRP_002", "Theirs", deps)
+
+
+def test_a_group_takes_no_name_of_another() -> None:
+    _, deps = installation()
+    with pytest.raises(AlreadyExists):
+        rename_group(ROOT_USER, "GRP_001", "Plant", deps)
+    with pytest.raises(InvalidValue):
+        rename_group(ROOT_USER, "GRP_001", "<b>", deps)

@@ -9,19 +9,22 @@ import pytest
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue, NotAuthenticated, NotFound, NotPermitted
 from certuary.services.authenticate_user import authenticate_user
-from certuary.services.change_record import change_records
+from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
 from certuary.services.manage_user import (
     NewUser,
     UserSaved,
     add_user,
+    change_authenticators,
+    change_user,
     declare_key_compromised,
     recover_user,
+    remove_authenticators,
     set_user_enabled,
     set_user_password,
 )
 from certuary.services.record_gate import Key
-from tests.memory_records import NOW
+from tests.memory_records import NOW, MemoryRecords
 from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
@@ -238,7 +241,10 @@ def test_a_user_is_recovered_without_anybody_signing_in() -> None:
     at = victim()
     set_user_enabled(ROOT_USER, "admin-1", enabled=False, deps=at.deps)
     at.records.audit.clear()
+    change_authenticators(Actor(name="admin-1", role="ca-administrator"), lambda: ("lost",), at.deps)
     saved = recover(at, "admin-1")
+    assert saved.record.values["authenticators"] == []
+    assert at.records.dropped_authenticators == [saved.record.id]
     assert saved.generated_password is not None
     gate = gate_of(at.records, at.deps)
     signed_in = authenticate_user("admin-1", saved.generated_password, PASSWORDS, gate, at.deps)
@@ -264,3 +270,108 @@ def test_nobody_is_recovered_who_is_not_there_or_with_a_password_that_is_none() 
         recover(at, "nobody")
     with pytest.raises(InvalidValue):
         recover(at, "admin-1", "short")
+
+
+def with_one_and_two() -> tuple[MemoryRecords, ChangeDeps]:
+    records, deps = installation()
+    for name in ("one", "two"):
+        add_user(ROOT_USER, new(name=name, role="ca-administrator", groups=()), PASSWORDS, deps)
+    return records, deps
+
+
+def test_role_and_groups_are_changed_together() -> None:
+    _, deps = installation()
+    add_user(ROOT_USER, new(), PASSWORDS, deps)
+    changed = change_user(ROOT_USER, "olga", role="Auditor", groups=("GRP_002", "Plant"), deps=deps)
+    assert (changed.values["role"], changed.values["group_ids"]) == ("auditor", [2])
+
+
+def test_nobody_changes_their_own_role() -> None:
+    records, deps = installation()
+    add_user(ROOT_USER, new(name="admin-1", role="administrator"), PASSWORDS, deps)
+    with pytest.raises(Conflict, match="not you"):
+        change_user(ADMIN_1, "admin-1", role="ca-administrator", groups=(), deps=deps)
+    with pytest.raises(Conflict, match="not you"):
+        change_user(
+            ROOT_USER, ROOT_USER.name, role="auditor", groups=("GRP_001",), deps=with_root(records, deps)
+        )
+
+
+def with_root(records: MemoryRecords, deps: ChangeDeps) -> ChangeDeps:
+    add_user(ROOT_USER, new(name=ROOT_USER.name, role="ca-administrator", groups=()), PASSWORDS, deps)
+    return deps
+
+
+def test_the_last_ca_administrator_is_not_demoted() -> None:
+    _, deps = with_one_and_two()
+    change_user(ROOT_USER, "one", role="officer", groups=("GRP_001",), deps=deps)
+    with pytest.raises(Conflict, match="two is the last"):
+        change_user(ROOT_USER, "two", role="officer", groups=("GRP_001",), deps=deps)
+
+
+@pytest.mark.parametrize(
+    ("role", "groups", "problem"),
+    [
+        ("emperor", ("GRP_001",), InvalidValue),
+        ("officer", (), InvalidValue),
+        ("officer", ("GRP_9",), NotFound),
+    ],
+)
+def test_a_role_or_group_that_is_not_is_refused(
+    role: str, groups: tuple[str, ...], problem: type[Exception]
+) -> None:
+    _, deps = installation()
+    add_user(ROOT_USER, new(), PASSWORDS, deps)
+    with pytest.raises(problem):
+        change_user(ROOT_USER, "olga", role=role, groups=groups, deps=deps)
+
+
+def test_an_administrator_raises_nobody_above_officers_and_auditors() -> None:
+    _, deps = installation()
+    add_user(ROOT_USER, new(), PASSWORDS, deps)
+    change_user(ADMIN_1, "olga", role="auditor", groups=("GRP_001",), deps=deps)
+    for role, groups in (("administrator", ("GRP_001",)), ("auditor", ("GRP_001", "GRP_002"))):
+        with pytest.raises(NotPermitted):
+            change_user(ADMIN_1, "olga", role=role, groups=groups, deps=deps)
+
+
+def test_everybody_signs_the_list_of_their_own_second_factors() -> None:
+    _, deps = installation()
+    add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)
+    changed = change_authenticators(AUDITOR_1, lambda: ("b", "a"), deps)
+    assert changed.values["authenticators"] == ["a", "b"]
+
+
+def test_rows_of_factors_that_fail_to_be_written_leave_the_list_as_it_was() -> None:
+    records, deps = installation()
+    add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)
+
+    def write() -> tuple[str, ...]:
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        change_authenticators(AUDITOR_1, write, deps)
+    (user,) = records.all("user")
+    assert user.values["authenticators"] == []
+
+
+def test_a_ca_administrator_removes_the_factors_of_another() -> None:
+    records, deps = installation()
+    add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)
+    change_authenticators(AUDITOR_1, lambda: ("a",), deps)
+    with pytest.raises(NotPermitted):
+        remove_authenticators(ADMIN_1, "auditor-1", deps)
+    with pytest.raises(Conflict):
+        remove_authenticators(AUDITOR_1, "auditor-1", deps)
+    user = remove_authenticators(ROOT_USER, "auditor-1", deps)
+    assert user.values["authenticators"] == []
+    assert records.dropped_authenticators[-1] == user.id
+
+
+def test_a_new_password_ends_the_need_for_one() -> None:
+    _, deps = installation()
+    saved = add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)
+    with change_records(ROOT_USER, deps) as changes:
+        changes.update(saved.record, {"must_change_password": True})
+    changed = set_user_password(AUDITOR_1, "auditor-1", "a better one", PASSWORDS, deps)
+    assert changed.record.values["must_change_password"] is False

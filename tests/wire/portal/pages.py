@@ -60,9 +60,9 @@ class PortalClient(Client):
         options["secure"] = True
         return super().generic(*arguments, **options)
 
-    def post_form(self, url: str, values: dict[str, Any], **options: Any) -> Any:
-        """Open the page, then send its form."""
-        return self.post_form_from(self.get(url), url, values, **options)
+    def post_form(self, url: str, values: dict[str, Any], *, page: str = "", **options: Any) -> Any:
+        """Open the page, which is the form's own URL unless it is said, then send its form."""
+        return self.post_form_from(self.get(page or url), url, values, **options)
 
     def post_form_at(self, url: str, form_url: str, values: dict[str, Any], **options: Any) -> Any:
         """With the token of another page's form."""
@@ -76,6 +76,11 @@ class PortalClient(Client):
     def sign_in(self, username: str, password: str = PASSWORD, **options: Any) -> Any:
         self.username = username
         return self.post_form("/sign-in/", {"login": username, "password": password}, **options)
+
+    def sign_in_then(self, username: str, url: str) -> Any:
+        """With the page that was asked for before, as the link to the sign-in names it."""
+        self.username = username
+        return self.post_form("/sign-in/", {"login": username, "password": PASSWORD, "next": url})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from certuary.portal.changes.groups import NewGroup
+from certuary.portal.changes.account import AddPasskey, AddTotp, NewRecoveryCodes, RemoveFactor
+from certuary.portal.changes.groups import NewGroup, RenameGroup
+from certuary.portal.changes.users import (
+    ChangeUser,
+    DeclareCompromised,
+    EnableUser,
+    NewUserChange,
+    RemoveFactors,
+    ResetPassword,
+)
 from certuary.portal.signing import SignedChange
 
 CHANGES: Final[Mapping[str, SignedChange]] = {
     "group-new": NewGroup(),
+    "group-rename": RenameGroup(),
+    "user-new": NewUserChange(),
+    "user-change": ChangeUser(),
+    "user-enable": EnableUser(),
+    "user-password": ResetPassword(),
+    "user-factors": RemoveFactors(),
+    "user-compromised": DeclareCompromised(),
+    "factor-totp": AddTotp(),
+    "factor-passkey": AddPasskey(),
+    "factor-remove": RemoveFactor(),
+    "recovery-codes": NewRecoveryCodes(),
 }

@@ -25,12 +25,17 @@ class PortalForm(forms.Form):
         for name, field in self.fields.items():
             widget = field.widget
             widget.attrs.setdefault("class", _CLASSES.get(type(widget), "form-control"))
-            described = [f"id_{name}_help"] if field.help_text else []
-            if self.is_bound and name in self.errors:
-                widget.attrs["aria-invalid"] = "true"
-                described.append(f"id_{name}_error")
-            if described:
-                widget.attrs["aria-describedby"] = " ".join(described)
+            if field.help_text:
+                widget.attrs["aria-describedby"] = f"id_{name}_help"
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Every error passes here, those of cleaning, too: which is not before a form's own `__init__` has ended."""
+        super().add_error(field, error)
+        for name in self.errors.keys() & self.fields.keys():
+            attributes, marker = self.fields[name].widget.attrs, f"id_{name}_error"
+            attributes["aria-invalid"] = "true"
+            if marker not in attributes.get("aria-describedby", ""):
+                attributes["aria-describedby"] = f"{attributes.get('aria-describedby', '')} {marker}".strip()
 
     def refuse(self, field: str | None, problem: CertuaryError) -> None:
         """A service's refusal, beside the field that it is about."""

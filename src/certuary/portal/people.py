@@ -1,0 +1,106 @@
+"""Which users and groups a person sees: a CA Administrator all, everybody else those of their own groups.
+
+What is not theirs is not found: a refusal would say that it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from django.http import HttpRequest
+
+from certuary.errors import NotFound
+from certuary.portal.deps import deps_of
+from certuary.portal.models import PortalUser
+from certuary.services.entitlement import (
+    ADMINISTRATOR,
+    AUDITOR,
+    CA_ADMINISTRATOR,
+    OFFICER,
+    ROLES,
+)
+from certuary.services.ports import Record
+
+ROLE_NAMES: Final[Mapping[str, str]] = {
+    CA_ADMINISTRATOR: "CA Administrator",
+    ADMINISTRATOR: "Administrator",
+    OFFICER: "Officer",
+    AUDITOR: "Auditor",
+}
+ROLE_MEANINGS: Final[Mapping[str, str]] = {
+    CA_ADMINISTRATOR: "CAs, keys, users: everything, in all groups.",
+    ADMINISTRATOR: "Profiles, labels, properties; applications, officers and auditors of its groups.",
+    OFFICER: "Certificates of its groups: approve, revoke, search.",
+    AUDITOR: "Reads what its groups have, and changes nothing.",
+}
+
+
+def viewer(request: HttpRequest) -> PortalUser:
+    assert isinstance(request.user, PortalUser)
+    return request.user
+
+
+def groups_seen(request: HttpRequest) -> tuple[Record, ...]:
+    mine = _own_groups(request)
+    groups = deps_of(request).records.all("group")
+    return groups if mine is None else tuple(group for group in groups if group.id in mine)
+
+
+def users_seen(request: HttpRequest) -> tuple[Record, ...]:
+    return tuple(user for user in deps_of(request).records.all("user") if _sees(request, user))
+
+
+def find_user(request: HttpRequest, number: int) -> Record:
+    record = deps_of(request).records.find("user", id=number)
+    if record is None or not _sees(request, record):
+        raise NotFound(f"there is no user with number {number}")
+    return record
+
+
+def find_group(request: HttpRequest, number: int) -> Record:
+    record = deps_of(request).records.find("group", id=number)
+    mine = _own_groups(request)
+    if record is None or (mine is not None and record.id not in mine):
+        raise NotFound(f"there is no group with number {number}")
+    return record
+
+
+def group_ids_of(user: Record) -> tuple[int, ...]:
+    groups = user.values["group_ids"]
+    return tuple(groups) if isinstance(groups, list | tuple) else ()
+
+
+def roles_given_by(role: str) -> tuple[str, ...]:
+    """Which roles a user of this role may hand out, by `services.entitlement`."""
+    if role == CA_ADMINISTRATOR:
+        return ROLES
+    return (OFFICER, AUDITOR) if role == ADMINISTRATOR else ()
+
+
+def may_change(request: HttpRequest, user: Record) -> bool:
+    """Whether the buttons are worth showing; the service decides."""
+    person = viewer(request)
+    if user.id == person.pk:
+        return False
+    if person.role == CA_ADMINISTRATOR:
+        return True
+    groups = group_ids_of(user)
+    is_below = str(user.values["role"]) in roles_given_by(person.role)
+    return is_below and bool(groups) and set(person.group_ids).issuperset(groups)
+
+
+def groups_in_words(groups: Iterable[Record], numbers: Iterable[int]) -> str:
+    names = {group.id: f"{group.values['code']} {group.values['name']}" for group in groups}
+    return ", ".join(names.get(number, f"group {number}") for number in numbers)
+
+
+def _own_groups(request: HttpRequest) -> frozenset[int] | None:
+    """None for all of them."""
+    person = viewer(request)
+    return None if person.role == CA_ADMINISTRATOR else frozenset(person.group_ids)
+
+
+def _sees(request: HttpRequest, user: Record) -> bool:
+    mine = _own_groups(request)
+    return mine is None or user.id == viewer(request).pk or not mine.isdisjoint(group_ids_of(user))
