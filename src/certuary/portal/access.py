@@ -36,6 +36,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "confirm": EVERYBODY,
     "groups": EVERYBODY,
     "group-new": CA_ADMINISTRATORS,
+    "applications": EVERYBODY,
+    "application": EVERYBODY,
+    "application-new": ADMINISTRATORS,
+    "application-understand": ADMINISTRATORS,
+    "application-edit": ADMINISTRATORS,
+    "application-rotate": ADMINISTRATORS,
+    "application-act": ADMINISTRATORS,
+    "properties": EVERYBODY,
+    "property-set": ADMINISTRATORS,
+    "property-unset": ADMINISTRATORS,
 }
 
 

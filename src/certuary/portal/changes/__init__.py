@@ -8,9 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from certuary.portal.changes.applications import (
+    DeleteApplication,
+    EditApplication,
+    NewExternalApplication,
+    RotatePassword,
+    SetEnabled,
+)
 from certuary.portal.changes.groups import NewGroup
+from certuary.portal.changes.properties import SetProperty, UnsetProperty
 from certuary.portal.signing import SignedChange
 
 CHANGES: Final[Mapping[str, SignedChange]] = {
     "group-new": NewGroup(),
+    "application-new": NewExternalApplication(),
+    "application-edit": EditApplication(),
+    "application-disable": SetEnabled(enabled=False),
+    "application-enable": SetEnabled(enabled=True),
+    "application-rotate": RotatePassword(),
+    "application-delete": DeleteApplication(),
+    "property-set": SetProperty(),
+    "property-unset": UnsetProperty(),
 }
