@@ -84,7 +84,7 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
     assert expires_at is None or isinstance(expires_at, datetime)
     return (
         ReviewGroup(
-            title="Who may enrol from where",
+            title="From where, and until when",
             lines=(
                 Line(
                     label="IP addresses and networks",
@@ -93,6 +93,12 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
                     warning="" if networks else ANY_ADDRESS,
                 ),
                 Line(label="Group", value=names.of_group(values)),
+                Line(
+                    label="Expires",
+                    value=f"{expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "never",
+                    meaning=moment_in_words(expires_at, now) if expires_at else "",
+                    warning="" if expires_at else NO_EXPIRY,
+                ),
             ),
         ),
         ReviewGroup(
@@ -105,17 +111,6 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
                 ),
                 Line(label="Labels", value=", ".join(labels) or "none: the address without a label"),
                 _rule_line(str(values["subject_rule"])),
-            ),
-        ),
-        ReviewGroup(
-            title="Until when",
-            lines=(
-                Line(
-                    label="Expires",
-                    value=f"{expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "never",
-                    meaning=moment_in_words(expires_at, now) if expires_at else "",
-                    warning="" if expires_at else NO_EXPIRY,
-                ),
             ),
         ),
     )
@@ -239,7 +234,7 @@ class RotatePassword:
         record = find_application(request, int(content["id"]))
         name, passwords = str(record.values["name"]), deps_of(request).passwords
         saved = rotate_password(actor, name, typed_password(content), passwords, deps)
-        return Done(
+        return Done(  # noqa: S604  # `shell` is text to show
             message=f"{name} has a new password",
             url=_page(record),
             secrets=_password_secrets(saved.generated_password),

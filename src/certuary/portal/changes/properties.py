@@ -1,4 +1,4 @@
-"""Properties: set and unset. They carry no seal, since plain SQL may edit them; who changes them here proves a password."""
+"""Properties: set and unset. They carry no seal, since plain SQL may edit them; here a password is proved."""
 
 from __future__ import annotations
 

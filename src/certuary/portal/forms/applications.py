@@ -32,7 +32,7 @@ class PasswordFields(PortalForm):
 
     password_source = forms.ChoiceField(
         label="Password",
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         choices=[(GENERATE, "Generate one, and show it once"), (TYPE, "I type one")],
         initial=GENERATE,
     )
@@ -76,13 +76,13 @@ class GrantFields(PortalForm):
     profiles = forms.MultipleChoiceField(
         label="Profiles",
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="None ticked: the default profile, or the ones its labels select.",
     )
     labels = forms.MultipleChoiceField(
         label="Labels",
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="A label is the last part of the EST address. None ticked: the address without a label.",
     )
     subject_rule = forms.CharField(

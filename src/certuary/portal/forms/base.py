@@ -23,14 +23,18 @@ class PortalForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
-            widget = field.widget
-            widget.attrs.setdefault("class", _CLASSES.get(type(widget), "form-control"))
-            described = [f"id_{name}_help"] if field.help_text else []
-            if self.is_bound and name in self.errors:
-                widget.attrs["aria-invalid"] = "true"
-                described.append(f"id_{name}_error")
-            if described:
-                widget.attrs["aria-describedby"] = " ".join(described)
+            field.widget.attrs.setdefault("class", _CLASSES.get(type(field.widget), "form-control"))
+            if field.help_text:
+                field.widget.attrs["aria-describedby"] = f"id_{name}_help"
+
+    def full_clean(self) -> None:
+        """Not in `__init__`: what a form's own `__init__` sets up after this one's is part of what is checked."""
+        super().full_clean()
+        for name in self.errors if self.is_bound else ():
+            if name in self.fields:
+                attrs = self.fields[name].widget.attrs
+                attrs["aria-invalid"] = "true"
+                attrs["aria-describedby"] = f"{attrs.get('aria-describedby', '')} id_{name}_error".strip()
 
     def refuse(self, field: str | None, problem: CertuaryError) -> None:
         """A service's refusal, beside the field that it is about."""

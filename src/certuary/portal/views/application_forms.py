@@ -132,7 +132,7 @@ def _posted(request: HttpRequest, kept: _Kept) -> Mapping[str, Any]:
     data = request.POST.copy()
     if data.get("password_source") == TYPE and data.get("password"):
         try:
-            kept.put(hash_typed_password(data["password"], deps_of(request).passwords).hash)
+            kept.put(hash_typed_password(str(data["password"]), deps_of(request).passwords).hash)
         except CertuaryError:
             return data  # the form says what is wrong with it
         data["password_source"], data["password"] = KEEP, ""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from certuary.core.seal import Seal
@@ -58,6 +59,19 @@ _ACTIONS: Final = {
     "delete": "application-delete",
 }
 _SHOWN_NETWORKS: Final = 2
+_HIDDEN: Final = "(secret)"
+_HISTORY_COLUMNS: Final = {
+    "name": "name",
+    "username": "username",
+    "password_hash": "password",
+    "enabled": "enabled",
+    "networks": "networks",
+    "group_id": "group number",
+    "profile_ids": "profile numbers",
+    "labels": "labels",
+    "subject_rule": "subject rule",
+    "expires_at": "expires",
+}
 
 
 @require_safe
@@ -203,7 +217,7 @@ def _networks_cell(networks: list[str]) -> Cell:
     if not networks:
         return Cell(text="any address", html=state("attention", "Any address"))
     shown, more = networks[:_SHOWN_NETWORKS], len(networks) - _SHOWN_NETWORKS
-    text = format_html_join(format_html("<br>"), "{}", ((network,) for network in shown))
+    text = format_html_join(SafeString("<br>"), "{}", ((network,) for network in shown))
     if more > 0:
         text = format_html('{}<br><span title="{}">and {} more</span>', text, ", ".join(networks), more)
     return Cell(text=", ".join(networks), html=format_html('<span class="mono">{}</span>', text))
@@ -242,17 +256,16 @@ def _choices(request: HttpRequest, names: Names) -> tuple[Choice, ...]:
 
 
 def _chips(request: HttpRequest, names: Names) -> tuple[Chip, ...]:
-    shown = {
-        "q": lambda text: f"Name or username: {text}",
-        "group": lambda text: (
-            f"Group: {names.groups.get(int(text) if text.isdecimal() and len(text) < 18 else 0, text)}"
-        ),
-        "status": lambda text: f"Status: {dict(_STATUSES).get(text, text)}",
-        "seal": lambda text: f"Seal: {text}",
-    }
+    groups = {str(number): text for number, text in names.groups.items()}
+    shown: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+        ("q", "Name or username", {}),
+        ("group", "Group", groups),
+        ("status", "Status", dict(_STATUSES)),
+        ("seal", "Seal", {}),
+    )
     return tuple(
-        Chip(text=describe(value), remove_url=without(request, name, "after", "before"))
-        for name, describe in shown.items()
+        Chip(text=f"{title}: {words.get(value, value)}", remove_url=without(request, name, "after", "before"))
+        for name, title, words in shown
         if (value := request.GET.get(name, "").strip())
     )
 
@@ -338,8 +351,10 @@ def _changes(detail: str) -> list[tuple[str, str, str]]:
     try:
         told = json.loads(detail)
         before, after = told.get("before") or {}, told.get("after") or {}
-        keys = sorted({*before, *after})
-        return [(key, _told(before.get(key)), _told(after.get(key))) for key in keys]
+        changes = [(key, _told(before.get(key)), _told(after.get(key))) for key in _HISTORY_COLUMNS]
+        return [
+            (_HISTORY_COLUMNS[key], old, new) for key, old, new in changes if old != new or old == _HIDDEN
+        ]
     except (ValueError, AttributeError, TypeError):
         return [("detail", "", detail[:200])]
 
@@ -347,6 +362,8 @@ def _changes(detail: str) -> list[tuple[str, str, str]]:
 def _told(value: object) -> str:
     if value is None or value == [] or value == "":
         return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

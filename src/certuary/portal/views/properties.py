@@ -186,7 +186,8 @@ def _statement(record: Record) -> str:
         _literal(str(record.values[column])) for column in ("property_key", "property_value", "status")
     )
     return (
-        f"INSERT INTO api_properties (property_key, property_value, status) VALUES ({key}, {value}, {status})\n"
+        # Text to copy, which nothing here executes.
+        f"INSERT INTO api_properties (property_key, property_value, status) VALUES ({key}, {value}, {status})\n"  # noqa: S608
         "  ON CONFLICT (property_key) DO UPDATE"
         " SET property_value = excluded.property_value, status = excluded.status;"
     )
