@@ -30,7 +30,8 @@ def netrc_line(application: Record, est_url: str) -> str:
     start = f"machine {urlsplit(est_url).hostname} login {_netrc_word(str(application.values['username']))}"
     return (
         f"# The password, into a file that only you can read; paste it when asked.\n"
-        f"(umask 077; stty -echo; printf 'Password: '; IFS= read -r password; stty echo; echo\n"
+        f"(umask 077; stty -echo 2> /dev/null; printf 'Password: '; IFS= read -r password\n"
+        f" stty echo 2> /dev/null; echo\n"
         f" printf '%s password %s\\n' {shlex.quote(start)} \"$password\" > {_netrc_file(application)})"
     )
 

@@ -34,6 +34,8 @@ from certuary.services.register_application import (
 ANY_ADDRESS = "Any address: whoever has the password can use it from anywhere"
 ANY_NAME = "Any name: it may ask for every name that its profiles allow"
 NO_EXPIRY = "No expiry: its password works until somebody disables it"
+IDENTITY, FROM_WHERE, FOR_WHAT = "Identity", "From where, and until when", "For what"
+_SECTIONS = {IDENTITY: "identity", FROM_WHERE: "networks", FOR_WHAT: "grants"}
 _LIST = "/applications/"
 
 
@@ -84,7 +86,7 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
     assert expires_at is None or isinstance(expires_at, datetime)
     return (
         ReviewGroup(
-            title="From where, and until when",
+            title=FROM_WHERE,
             lines=(
                 Line(
                     label="IP addresses and networks",
@@ -102,7 +104,7 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
             ),
         ),
         ReviewGroup(
-            title="For what",
+            title=FOR_WHAT,
             lines=(
                 Line(
                     label="Profiles",
@@ -122,7 +124,7 @@ class NewExternalApplication:
         values = granted(grants_of(content), deps.records)
         edit_url = f"/applications/new/?token={content['token']}"
         identity = ReviewGroup(
-            title="Identity",
+            title=IDENTITY,
             lines=(
                 Line(label="Name", value=str(content["name"])),
                 Line(label="Username", value=str(content["username"])),
@@ -133,7 +135,7 @@ class NewExternalApplication:
         return Review(
             title="A new external application",
             sentence="You register an application, which may then ask for certificates as it says above.",
-            groups=tuple(replace(group, edit_url=edit_url) for group in (identity, *grants)),
+            groups=tuple(_edited_at(edit_url, group) for group in (identity, *grants)),
             back_url=_LIST,
             covers=password_cover(content),
         )
@@ -167,7 +169,7 @@ class EditApplication:
         return Review(
             title=f"Change {record.values['name']}",
             sentence=f"You change what {record.values['name']} may do, within two seconds everywhere.",
-            groups=tuple(replace(group, edit_url=edit_url) for group in groups),
+            groups=tuple(_edited_at(edit_url, group) for group in groups),
             back_url=_page(record),
             covers=covering(record),
         )
@@ -275,6 +277,11 @@ class DeleteApplication:
         record = find_application(request, int(content["id"]))
         remove_application(actor, str(record.values["name"]), deps)
         return Done(message=f"{record.values['name']} is deleted", url=_LIST)
+
+
+def _edited_at(form_url: str, group: ReviewGroup) -> ReviewGroup:
+    """Edit leads to the group's own part of the form."""
+    return replace(group, edit_url=f"{form_url}#{_SECTIONS[group.title]}")
 
 
 def password_line(content: Content) -> Line:

@@ -220,7 +220,7 @@ def _networks_cell(networks: list[str]) -> Cell:
     text = format_html_join(SafeString("<br>"), "{}", ((network,) for network in shown))
     if more > 0:
         text = format_html('{}<br><span title="{}">and {} more</span>', text, ", ".join(networks), more)
-    return Cell(text=", ".join(networks), html=format_html('<span class="mono">{}</span>', text))
+    return Cell(text=", ".join(networks), html=format_html('<span class="mono text-nowrap">{}</span>', text))
 
 
 def _status(values: Mapping[str, object], now: datetime) -> tuple[str, str]:
@@ -316,16 +316,24 @@ def _certificate_row(row: CertificateRow, now: datetime) -> Row:
         cells=(
             Cell(
                 text=serial,
-                html=format_html('<span class="mono">{}</span>', serial),
+                html=format_html('<span class="mono text-nowrap">{}</span>', serial),
                 url=f"/certificates/{serial}/",
             ),
             Cell(text=row.subject),
-            Cell(text=row.alternative_names.replace("\n", ", ")),
+            Cell(text=", ".join(_names(row.alternative_names))),
             Cell(text=word.lower(), html=state(tone, word)),
             Cell(text=row.issued_at.isoformat(), html=moment(row.issued_at)),
             Cell(text=row.not_after.isoformat(), html=moment(row.not_after)),
         )
     )
+
+
+def _names(alternative_names: str) -> list[str]:
+    """Without the kind where it goes without saying."""
+    try:
+        return [str(name).removeprefix("DNS:") for name in json.loads(alternative_names or "[]")]
+    except (ValueError, TypeError):
+        return [alternative_names]
 
 
 def _certificate_status(row: CertificateRow, now: datetime) -> tuple[str, str]:
