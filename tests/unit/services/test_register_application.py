@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from certuary.errors import AlreadyExists, BadRequest, InvalidValue, NotFound, NotPermitted
+from certuary.services.passwords import HashedPassword
 from certuary.services.register_application import (
     ANY_ADDRESS,
     ANY_NAME,
@@ -17,7 +18,6 @@ from certuary.services.register_application import (
     rotate_password,
     set_application_enabled,
 )
-from certuary.services.passwords import HashedPassword
 from certuary.services.snapshot import GROUP_PROPERTY
 from tests.memory_records import NOW
 from tests.unit.services.change_fixtures import ADMIN_1, PASSWORDS, ROOT_USER, installation, kinds_of

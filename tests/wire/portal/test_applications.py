@@ -349,3 +349,43 @@ def test_a_history_is_found_by_its_index(portal: Portal) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
         assert "audit_events_about" in str(cursor.fetchall())
+
+
+def test_an_application_whose_row_is_gone_is_listed_as_broken_for_who_sees_all_groups(
+    portal: Portal, client: PortalClient, sign_in: SignIn
+) -> None:
+    from datetime import UTC, datetime
+
+    from certuary.services.ports import Subject
+    from certuary.services.trusted_feed import MISSING
+
+    register(portal)
+    portal.execute("DELETE FROM applications WHERE name = 'line-1'")
+    with portal.stores.records.transaction() as transaction:
+        transaction.put_problem(Subject("application", "line-1"), MISSING, datetime.now(UTC))
+    assert f"Broken: {MISSING}" in text_of(client.get("/applications/"))
+    assert "line-1" not in text_of(sign_in(AUDITOR, ("GRP_001",)).get("/applications/"))
+
+
+def test_somebody_elses_pending_change_is_not_found(
+    portal: Portal, client: PortalClient, sign_in: SignIn
+) -> None:
+    url = propose(client)
+    assert sign_in(ADMINISTRATOR, ("GRP_001",)).get(url).status_code == 404
+
+
+def test_a_change_is_signed_once(client: PortalClient, confirm: Confirm) -> None:
+    url = propose(client)
+    confirm(client, url)
+    assert client.get(url).status_code == 404
+
+
+def test_the_certificates_of_an_application_are_exported(portal: Portal, client: PortalClient) -> None:
+    record = register(portal)
+    assert client.get(f"/applications/{record.id}/?format=csv").content.startswith(b"serial,subject")
+    assert client.get(f"/applications/{record.id}/?format=other").status_code == 200
+
+
+def test_the_other_page_of_a_form_keeps_no_password_of_the_one_before(client: PortalClient) -> None:
+    client.post_form(NEW, {**FORM, "password_source": "type", "password": TYPED, "networks": "x"})
+    assert b'value="keep"' not in client.get(NEW).content

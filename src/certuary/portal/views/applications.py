@@ -79,9 +79,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     deps = deps_of(request)
     now, names = deps.clock.now(), Names.read(deps.records)
     wanted = _filter(request)
-    page = list_applications(
-        wanted, now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    page = list_applications(wanted, now, after=_typed(request, "after"), before=_typed(request, "before"))
     states = SealStates(request)
     used = last_used([int(record.id) for record in page.records])
     rows = [_row(record, names, states, used, now) for record in page.records]
@@ -114,7 +112,7 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
     except NotFound as problem:
         return problem_page(request, problem)
     certificates = _certificates(request, record)
-    if request.GET.get("format"):
+    if request.GET.get("format") in ("csv", "json"):
         return table_response(request, "", certificates)
     deps = deps_of(request)
     now, names, states = deps.clock.now(), Names.read(deps.records), SealStates(request)
@@ -155,7 +153,7 @@ def _filter(request: HttpRequest) -> ApplicationFilter:
         number = int(chosen)
         groups = frozenset({number}) if groups is None or number in groups else frozenset()
     return ApplicationFilter(
-        text=request.GET.get("q", "").strip()[:128],
+        text=_typed(request, "q"),
         group_ids=groups,
         status=request.GET.get("status", ""),
         names=_broken_names(request) if request.GET.get("seal") == _BROKEN else None,
@@ -207,10 +205,19 @@ def _row(
             Cell(text=", ".join(labels) or "none"),
             Cell(text=last.isoformat() if last else "never", html=moment(last)),
             Cell(text=expires_at.isoformat() if expires_at else "never", html=moment(expires_at)),
-            states.cell(record),
+            _seal_cell(record, states),
         ),
         is_broken=states.is_broken(record),
     )
+
+
+def _seal_cell(record: Record, states: SealStates) -> Cell:
+    """Short, for a line of a list; the page of the record says what differs."""
+    problem = states.problem(record)
+    if problem is None:
+        return states.cell(record)
+    html = format_html('<span title="{}">{}</span>', problem, state("broken", "Broken"))
+    return Cell(text=f"broken: {problem}", html=html, url=f"/applications/{record.id}/")
 
 
 def _networks_cell(networks: list[str]) -> Cell:
@@ -393,3 +400,9 @@ def _texts(value: object) -> list[str]:
 def _number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
+
+
+def _typed(request: HttpRequest, name: str) -> str:
+    """A parameter as text that every database takes."""
+    text = request.GET.get(name, "")[:128]
+    return "".join(character for character in text if character.isprintable()).strip()

@@ -79,7 +79,7 @@ def set_property(request: HttpRequest) -> HttpResponse:
     form = PropertyForm(request.POST or None, initial=typed or _initial(request), records=records)
     if request.method == "POST" and form.is_valid():
         return redirect(propose(request, "property-set", form.cleaned_data))
-    key = request.GET.get("key", "")
+    key = _asked_key(request)
     is_set = bool(key) and records.find("property", property_key=key) is not None
     context = {"form": form, "meanings": MEANINGS.items(), "unset": key if is_set else ""}
     return render(request, "portal/properties/form.html", context)
@@ -88,10 +88,15 @@ def set_property(request: HttpRequest) -> HttpResponse:
 @require_POST
 def unset_property(request: HttpRequest) -> HttpResponse:
     try:
-        row = find_property(deps_of(request).records, request.POST.get("key", ""))
+        row = find_property(deps_of(request).records, request.POST.get("key", "")[:128].replace("\0", ""))
     except NotFound as problem:
         return problem_page(request, problem)
     return redirect(propose(request, "property-unset", {"key": row.id}))
+
+
+def _asked_key(request: HttpRequest) -> str:
+    key = request.GET.get("key", "")[:128]
+    return key if key.isprintable() else ""
 
 
 def _why_disabled(deps: PortalDeps) -> str | None:
@@ -102,7 +107,7 @@ def _why_disabled(deps: PortalDeps) -> str | None:
 
 
 def _initial(request: HttpRequest) -> dict[str, object]:
-    key = request.GET.get("key", "")
+    key = _asked_key(request)
     row = deps_of(request).records.find("property", property_key=key) if key else None
     if row is None:
         return {"key": key, "status": ACTIVE}
