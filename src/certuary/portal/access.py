@@ -56,6 +56,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "account-passkey": EVERYBODY,
     "account-factor-remove": EVERYBODY,
     "account-recovery-codes": EVERYBODY,
+    "applications": EVERYBODY,
+    "application": EVERYBODY,
+    "application-new": ADMINISTRATORS,
+    "application-understand": ADMINISTRATORS,
+    "application-edit": ADMINISTRATORS,
+    "application-rotate": ADMINISTRATORS,
+    "application-act": ADMINISTRATORS,
+    "properties": EVERYBODY,
+    "property-set": ADMINISTRATORS,
+    "property-unset": ADMINISTRATORS,
 }
 
 

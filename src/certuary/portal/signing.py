@@ -123,13 +123,14 @@ class Pending:
 def propose(request: HttpRequest, kind: str, content: Mapping[str, Any]) -> str:
     """Keep a change until it is signed; gives the URL of its Verify and Confirm page."""
     token = secrets.token_urlsafe(32)
+    text = json.dumps(content)
     PendingChange.objects.filter(created_at__lt=timezone.now() - PATIENCE).delete()
     PendingChange.objects.create(
         token_hash=_token_hash(token),
         user_id=_user(request).pk,
         kind=kind,
-        content=json.dumps(content),
-        digest="",
+        content=text,
+        digest=_content_digest(token, kind, text),
         created_at=timezone.now(),
     )
     return f"/confirm/{token}/"
@@ -142,7 +143,8 @@ def find_pending(request: HttpRequest, token: str) -> Pending:
         user_id=_user(request).pk,
         created_at__gte=timezone.now() - PATIENCE,
     ).first()
-    if row is None:
+    # Who can write to the table must not choose what is shown, nor a hash that a page does not show.
+    if row is None or row.digest != _content_digest(token, row.kind, row.content):
         raise NotFound("this change was signed already, or waited longer than 15 minutes")
     return Pending(token=token, kind=row.kind, content=json.loads(row.content))
 
@@ -213,3 +215,9 @@ def _user(request: HttpRequest) -> PortalUser:
 
 def _token_hash(token: str) -> str:
     return salted_hmac("certuary.portal.pending", token, algorithm="sha256").hexdigest()
+
+
+def _content_digest(token: str, kind: str, content: str) -> str:
+    """Under the portal's key, for this token alone."""
+    value = json.dumps([token, kind, content])
+    return salted_hmac("certuary.portal.pending-content", value, algorithm="sha256").hexdigest()

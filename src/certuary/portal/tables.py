@@ -65,6 +65,8 @@ class Table:
     rows: Sequence[Row]
     older_url: str = ""
     newer_url: str = ""
+    older_text: str = "Older"
+    newer_text: str = "Newer"
     chips: Sequence[Chip] = ()
     choices: Sequence[Choice] = ()
     search_label: str = ""

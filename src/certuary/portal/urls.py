@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from certuary.portal.views import account, confirm, dashboard, groups, reports, sign_in, users
+from certuary.portal.views import (
+    account,
+    application_forms,
+    applications,
+    confirm,
+    dashboard,
+    groups,
+    properties,
+    reports,
+    sign_in,
+    users,
+)
 
 handler400 = "certuary.portal.views.failures.bad_request"
 handler404 = "certuary.portal.views.failures.not_found"
@@ -38,5 +49,17 @@ urlpatterns = [
     path("account/2fa/passkeys/new/", account.add_passkey, name="account-passkey"),
     path("account/2fa/<int:number>/remove/", account.remove_factor, name="account-factor-remove"),
     path("account/2fa/recovery-codes/", account.new_recovery_codes, name="account-recovery-codes"),
+    path("applications/", applications.applications, name="applications"),
+    path("applications/new/", application_forms.new_application, name="application-new"),
+    path("applications/understand/<str:field>/", application_forms.understand, name="application-understand"),
+    path("applications/<int:number>/", applications.application, name="application"),
+    path("applications/<int:number>/edit/", application_forms.edit_application, name="application-edit"),
+    path(
+        "applications/<int:number>/rotate/", application_forms.rotate_application, name="application-rotate"
+    ),
+    path("applications/<int:number>/act/<str:action>/", applications.act, name="application-act"),
+    path("properties/", properties.properties, name="properties"),
+    path("properties/set/", properties.set_property, name="property-set"),
+    path("properties/unset/", properties.unset_property, name="property-unset"),
     path("csp-report", reports.csp_report, name="csp-report"),
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -14,12 +15,25 @@ from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from certuary.errors import InvalidValue
+
 PEPPER_NAME = "pepper"
 """What the key store calls the secret."""
 
 _TIME_COST = 2
 _MEMORY_KIB = 19 * 1024
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # no characters that people confuse
+
+
+@dataclass(frozen=True, slots=True)
+class HashedPassword:
+    """A password of which only the hash is left: it was typed, checked and hashed before the change was signed."""
+
+    hash: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.hash.startswith("$argon2id$"):
+            raise InvalidValue("this is not the hash of a password", rule="password")
 
 
 class Passwords:

@@ -22,7 +22,7 @@ from certuary.services.find_record import (
     find_profile,
 )
 from certuary.services.names_and_times import checked_name, checked_password, checked_username
-from certuary.services.passwords import Passwords, generate_password
+from certuary.services.passwords import HashedPassword, Passwords, generate_password
 from certuary.services.ports import Record, RecordStore
 from certuary.services.snapshot import GROUP_PROPERTY
 
@@ -46,11 +46,11 @@ class Grants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApplication:
-    """`password` None asks for a generated one."""
+    """`password` None asks for a generated one; of a `HashedPassword` nobody here knows more than the hash."""
 
     name: str
     username: str
-    password: str | None
+    password: str | HashedPassword | None
     grants: Grants
 
 
@@ -70,19 +70,23 @@ def register_application(
     actor: Actor, request: NewApplication, passwords: Passwords, deps: ChangeDeps
 ) -> Registered:
     """`AlreadyExists` when the name or the username is taken."""
-    password = generate_password() if request.password is None else checked_password(request.password)
+    password_hash, generated = _hash_of(request.password, passwords)
     values = {
         "name": checked_name(request.name, "an application"),
         "username": checked_username(request.username),
-        "password_hash": passwords.hash(password),
+        "password_hash": password_hash,
         **_defaults(deps.records),
         **granted(request.grants, deps.records),
         "enabled": True,
     }
     with change_records(actor, deps) as changes:
         record = changes.create("application", values)
-    generated = password if request.password is None else None
     return Registered(record=record, generated_password=generated, warnings=warnings_about(values))
+
+
+def hash_typed_password(password: str, passwords: Passwords) -> HashedPassword:
+    """What may wait for a signature in place of a password."""
+    return HashedPassword(passwords.hash(checked_password(password)))
 
 
 def change_application(actor: Actor, name: str, grants: Grants, deps: ChangeDeps) -> Registered:
@@ -110,13 +114,13 @@ def remove_application(actor: Actor, name: str, deps: ChangeDeps) -> None:
 
 
 def rotate_password(
-    actor: Actor, name: str, password: str | None, passwords: Passwords, deps: ChangeDeps
+    actor: Actor, name: str, password: str | HashedPassword | None, passwords: Passwords, deps: ChangeDeps
 ) -> Registered:
     application = find_named(deps.records, "application", name)
-    new = generate_password() if password is None else checked_password(password)
+    password_hash, generated = _hash_of(password, passwords)
     with change_records(actor, deps) as changes:
-        record = changes.update(application, {"password_hash": passwords.hash(new)})
-    return Registered(record=record, generated_password=new if password is None else None, warnings=())
+        record = changes.update(application, {"password_hash": password_hash})
+    return Registered(record=record, generated_password=generated, warnings=())
 
 
 def granted(grants: Grants, records: RecordStore) -> dict[str, object]:
@@ -137,6 +141,16 @@ def granted(grants: Grants, records: RecordStore) -> dict[str, object]:
     if grants.expires_at is not None or grants.never_expires:
         values["expires_at"] = None if grants.never_expires else grants.expires_at
     return values
+
+
+def _hash_of(password: str | HashedPassword | None, passwords: Passwords) -> tuple[str, str | None]:
+    """The hash to keep, and the password when it was made here."""
+    if isinstance(password, HashedPassword):
+        return password.hash, None
+    if password is not None:
+        return hash_typed_password(password, passwords).hash, None
+    generated = generate_password()
+    return passwords.hash(generated), generated
 
 
 def canonical_subject_rule(text: str) -> str:

@@ -33,14 +33,14 @@ class PropertySaved:
 
 def set_property(actor: Actor, key: str, value: str, status: str, deps: ChangeDeps) -> PropertySaved:
     """Add the row or change it. A value that will not work yet is taken, with a warning."""
-    columns = {"property_value": _checked_value(key, value), "status": parse_status(status)}
+    columns = {"property_value": checked_property_value(key, value), "status": parse_status(status)}
     with change_records(actor, deps) as changes:
-        current = changes.find("property", property_key=_checked_key(key))
+        current = changes.find("property", property_key=checked_property_key(key))
         if current is None:
             record = changes.create("property", {"property_key": key, **columns})
         else:
             record = changes.update(current, columns)
-    return PropertySaved(record=record, warnings=_warnings(key, value, deps.records))
+    return PropertySaved(record=record, warnings=warnings_about_property(key, value, deps.records))
 
 
 def unset_property(actor: Actor, key: str, deps: ChangeDeps) -> None:
@@ -66,7 +66,7 @@ def parse_status(text: str) -> str:
     raise InvalidValue(f"a property's status is {ACTIVE} or {INACTIVE}, not {text!r}", rule="property-status")
 
 
-def _checked_key(key: str) -> str:
+def checked_property_key(key: str) -> str:
     if not 0 < len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise InvalidValue(
             f"a property's key is up to {_LONGEST_KEY} ASCII characters without blanks", rule="property-key"
@@ -74,7 +74,7 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _checked_value(key: str, value: str) -> str:
+def checked_property_value(key: str, value: str) -> str:
     if len(value) > _LONGEST_VALUE or not value.isprintable():
         raise InvalidValue(
             f"a property's value is up to {_LONGEST_VALUE} printable characters", rule="property-value"
@@ -87,7 +87,8 @@ def _checked_value(key: str, value: str) -> str:
     return value
 
 
-def _warnings(key: str, value: str, records: RecordStore) -> tuple[str, ...]:
+def warnings_about_property(key: str, value: str, records: RecordStore) -> tuple[str, ...]:
+    """Why the server would not be able to use the value, were it saved."""
     try:
         if key == PROFILE_PROPERTY:
             return _warnings_about_profile(find_profile(records, value))

@@ -353,7 +353,15 @@ class AuditEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["stream", "seq"], name="audit_events_stream")
         ]
-        indexes: ClassVar = [models.Index(fields=["request_id"], name="audit_events_request")]
+        indexes: ClassVar = [
+            models.Index(fields=["request_id"], name="audit_events_request"),
+            # The history of a record. Enrolments, which are most events, have no part in it.
+            models.Index(
+                fields=["target", "id"],
+                condition=~models.Q(actor_kind="application"),
+                name="audit_events_about",
+            ),
+        ]
 
 
 class AuditStream(models.Model):

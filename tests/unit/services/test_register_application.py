@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from certuary.errors import AlreadyExists, BadRequest, InvalidValue, NotFound, NotPermitted
+from certuary.services.passwords import HashedPassword
 from certuary.services.register_application import (
     ANY_ADDRESS,
     ANY_NAME,
     Grants,
     NewApplication,
     change_application,
+    hash_typed_password,
     register_application,
     remove_application,
     rotate_password,
@@ -196,3 +198,34 @@ def test_an_application_that_is_not_there_is_named_with_the_nearest() -> None:
     register_application(ROOT_USER, new(), PASSWORDS, deps)
     with pytest.raises(NotFound, match="there is no application 'line-2'; did you mean 'line-1'"):
         remove_application(ROOT_USER, "line-2", deps)
+
+
+def test_a_password_that_was_hashed_when_it_was_typed_is_kept_as_that_hash() -> None:
+    _, deps = installation()
+    typed = hash_typed_password("correct horse battery", PASSWORDS)
+    request = NewApplication(name="line-1", username="line-1", password=typed, grants=Grants())
+    saved = register_application(ROOT_USER, request, PASSWORDS, deps)
+    assert saved.record.values["password_hash"] == typed.hash
+    assert saved.generated_password is None
+    assert PASSWORDS.verify(typed.hash, "correct horse battery")
+
+
+def test_a_rotation_takes_a_password_that_was_hashed_when_it_was_typed() -> None:
+    _, deps = installation()
+    register_application(ROOT_USER, new(), PASSWORDS, deps)
+    typed = hash_typed_password("correct horse battery", PASSWORDS)
+    rotated = rotate_password(ROOT_USER, "line-1", typed, PASSWORDS, deps)
+    assert rotated.record.values["password_hash"] == typed.hash
+    assert rotated.generated_password is None
+
+
+def test_a_typed_password_is_checked_before_it_is_hashed() -> None:
+    with pytest.raises(InvalidValue, match="8 to 256"):
+        hash_typed_password("short", PASSWORDS)
+
+
+def test_a_hashed_password_is_an_argon2id_hash_and_does_not_show_it() -> None:
+    with pytest.raises(InvalidValue):
+        HashedPassword("correct horse battery")
+    typed = hash_typed_password("correct horse battery", PASSWORDS)
+    assert typed.hash not in repr(typed)

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from certuary.portal.changes.account import AddPasskey, AddTotp, NewRecoveryCodes, RemoveFactor
+from certuary.portal.changes.applications import (
+    DeleteApplication,
+    EditApplication,
+    NewExternalApplication,
+    RotatePassword,
+    SetEnabled,
+)
 from certuary.portal.changes.groups import NewGroup, RenameGroup
+from certuary.portal.changes.properties import SetProperty, UnsetProperty
 from certuary.portal.changes.users import (
     ChangeUser,
     DeclareCompromised,
@@ -33,4 +41,12 @@ CHANGES: Final[Mapping[str, SignedChange]] = {
     "factor-passkey": AddPasskey(),
     "factor-remove": RemoveFactor(),
     "recovery-codes": NewRecoveryCodes(),
+    "application-new": NewExternalApplication(),
+    "application-edit": EditApplication(),
+    "application-disable": SetEnabled(enabled=False),
+    "application-enable": SetEnabled(enabled=True),
+    "application-rotate": RotatePassword(),
+    "application-delete": DeleteApplication(),
+    "property-set": SetProperty(),
+    "property-unset": UnsetProperty(),
 }
