@@ -87,7 +87,14 @@ class LinkingFailed(BadRequest):
 
 
 class InvalidProfile(BadRequest):
+    """`path` is the key that is wrong ("validity.lifetime") and `line` where it stands, when there is one."""
+
     rule = "invalid-profile"
+
+    def __init__(self, detail: str, *, path: str = "", line: int = 0) -> None:
+        super().__init__(detail)
+        self.path = path
+        self.line = line
 
 
 class InvalidValue(BadRequest):
