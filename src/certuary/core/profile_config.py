@@ -123,7 +123,7 @@ class Source:
 
     def error(self, path: str, detail: str, *, word: str = "") -> InvalidProfile:
         line = self._line(path, word)
-        return InvalidProfile(f"line {line}: {path}: {detail}", path=path, line=line)
+        return InvalidProfile(f"line {line}: {path}: {detail}", path=path, line=line, problem=detail)
 
     def _line(self, path: str, word: str) -> int:
         """The line of `word` at or after the line of the key; 1 when the key is nowhere (it is missing)."""

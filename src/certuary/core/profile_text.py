@@ -21,6 +21,32 @@ Values = Mapping[str, Value]
 
 _ESCAPES: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
 
+DEFAULTS: Final[Mapping[str, Value]] = {
+    "description": "",
+    "authority": "issuing",
+    "est_default": False,
+    "key_reuse": "allow",
+    "unasked_extensions": "drop",
+    "certificate_policies": (),
+    "validity.backdate": "5m",
+    "subject.required": (),
+    "subject.optional": (),
+    "subject.fixed": {},
+    "subject.unlisted": "refuse",
+    "subject.common_name": "free",
+    "alternative_names.allow": (),
+    "alternative_names.required": (),
+    "alternative_names.max": 10,
+    "alternative_names.wildcards": False,
+    "basic_constraints.include": True,
+    "basic_constraints.critical": True,
+    "key_usage.critical": True,
+    "extended_key_usage.critical": False,
+    "pointers.crl": "auto",
+    "pointers.ca": "auto",
+}
+"""What a key that is not there means; the parser says the same, and a test compares."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:

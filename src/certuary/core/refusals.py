@@ -93,7 +93,8 @@ EXPLANATIONS: Final[Mapping[str, Explanation]] = {
         "Make a new key of an accepted kind, P-256 for instance.",
     ),
     "not-authenticated": Explanation(
-        "no valid credential, or two that belong to different applications. All reasons look alike from outside: unknown user, wrong password,"
+        "no valid credential, or two that belong to different applications."
+        " All reasons look alike from outside: unknown user, wrong password,"
         " wrong network, disabled, expired, revoked. The audit event has the reason",
         "Compare the username, the password and the address with the application; is it enabled and not expired?",
     ),

@@ -164,7 +164,9 @@ def _public_key(word: str) -> SubjectKey:
     return ec.generate_private_key(curves[word]).public_key()
 
 
-def _run_pkilint(samples: Sequence[bytes], timeout_seconds: float, command: Sequence[str]) -> tuple[Fault, ...]:
+def _run_pkilint(
+    samples: Sequence[bytes], timeout_seconds: float, command: Sequence[str]
+) -> tuple[Fault, ...]:
     with tempfile.TemporaryDirectory(prefix="certuary-lint-") as folder:
         files = [Path(folder) / f"sample-{number}.der" for number in range(len(samples))]
         for file, sample in zip(files, samples, strict=True):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import binascii
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from certuary.core.certificate import CertificatePlan
 from certuary.core.csr import Csr, parse_csr
@@ -36,6 +37,31 @@ class Outcome(StrEnum):
     PASSED = "passed"
     STOPPED = "stopped here"
     NOT_REACHED = "not reached"
+
+
+class SnapshotSource(Protocol):
+    """`services.load_snapshot.SnapshotLoader`, as far as it is needed here."""
+
+    def load(self) -> Snapshot: ...
+
+    def refresh(self) -> Snapshot | None: ...
+
+
+class CurrentSnapshot:
+    """The configuration as it is at the call, read again only where it changed. For any thread."""
+
+    def __init__(self, source: SnapshotSource) -> None:
+        self._source = source
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Snapshot:
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = self._source.load()
+            else:
+                self._snapshot = self._source.refresh() or self._snapshot
+            return self._snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +167,8 @@ class _Walk:
     def _fitting_tls_unique(self) -> bytes | None:
         """A dry run has no connection, so the challengePassword is compared with itself: what is left of the rule is
         that it must be base64."""
-        assert self._csr is not None and self._csr.challenge_password is not None
+        assert self._csr is not None
+        assert self._csr.challenge_password is not None
         try:
             return binascii.a2b_base64(self._csr.challenge_password.encode(), strict_mode=True)
         except binascii.Error:
