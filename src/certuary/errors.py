@@ -87,7 +87,7 @@ class LinkingFailed(BadRequest):
 
 
 class InvalidProfile(BadRequest):
-    """`path` is the key that is wrong ("validity.lifetime"), `line` where it stands and `problem` what is wrong with it,
+    """`path` is the key that is wrong ("validity.lifetime"), `line` where it stands, `problem` what is wrong with it,
     when there is one key to name."""
 
     rule = "invalid-profile"

@@ -36,6 +36,19 @@ RULES: Final[Mapping[str, Rule]] = {
     "confirm": EVERYBODY,
     "groups": EVERYBODY,
     "group-new": CA_ADMINISTRATORS,
+    "profiles": EVERYBODY,
+    "profile": EVERYBODY,
+    "profile-compare": EVERYBODY,
+    "profile-choose-comparison": EVERYBODY,
+    "profile-toml": EVERYBODY,
+    "profile-new": ADMINISTRATORS,
+    "profile-edit": ADMINISTRATORS,
+    "labels": EVERYBODY,
+    "label-new": ADMINISTRATORS,
+    "label-remove": ADMINISTRATORS,
+    "refusals": EVERYBODY,
+    "refusal": EVERYBODY,
+    "refusal-try": EVERYBODY,
 }
 
 

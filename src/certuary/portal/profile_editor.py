@@ -7,7 +7,7 @@ where only it differs, the form where only that does, and when both do a person 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from certuary.core.profile import Profile
@@ -124,7 +124,18 @@ def _from_form(
 
 def blame(form: ProfileForm, path: str, problem: str) -> None:
     """The error stands at the key's field; above the form when it has none."""
-    form.add_error(field_of(path), problem)
+    name = field_of(path)
+    form.add_error(name, problem)
+    if name is not None:
+        form.fields[name].widget.attrs["aria-invalid"] = "true"
+
+
+def refuse(edited: Edited, faults: Iterable[tuple[str, str]], authorities: Iterable[str]) -> Edited:
+    """What both sides agree on, with what is wrong with it at the fields."""
+    form = ProfileForm(initial_of(read_values(edited.toml)), authorities=authorities)
+    for path, problem in faults:
+        blame(form, path, problem)
+    return replace(edited, form=form)
 
 
 def _agreed(

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from certuary.portal.changes.groups import NewGroup
+from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.signing import SignedChange
 
 CHANGES: Final[Mapping[str, SignedChange]] = {
     "group-new": NewGroup(),
+    "profile-save": SaveProfile(),
+    "label-new": NewLabel(),
+    "label-remove": RemoveLabel(),
 }
