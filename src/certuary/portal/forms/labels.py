@@ -19,9 +19,12 @@ class LabelForm(PortalForm):
     profile = forms.ChoiceField(label="Profile", help_text="What is enrolled for under this label")
 
     def __init__(self, *args: Any, profiles: Iterable[str], **kwargs: Any) -> None:
+        self._profiles = tuple(profiles)
         super().__init__(*args, **kwargs)
+
+    def prepare(self) -> None:
         self.fields["profile"].choices = [  # type: ignore[attr-defined]  # of a ChoiceField
-            (name, name) for name in profiles
+            (name, name) for name in self._profiles
         ]
 
     def clean_name(self) -> str:

@@ -92,8 +92,11 @@ class ProfileForm(PortalForm):
     ca_pointer = _flag("Point at the authority's certificate")
 
     def __init__(self, *args: Any, authorities: Iterable[str], **kwargs: Any) -> None:
+        self._authorities = tuple(authorities)
         super().__init__(*args, **kwargs)
-        self.fields["authority"].choices = _pairs(authorities)  # type: ignore[attr-defined]  # of a ChoiceField
+
+    def prepare(self) -> None:
+        self.fields["authority"].choices = _pairs(self._authorities)  # type: ignore[attr-defined]  # of a ChoiceField
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         return [(title, [self[name] for name in names]) for title, names in _GROUPS]

@@ -8,6 +8,7 @@ from django import forms
 
 from certuary.core.est import Operation
 from certuary.portal.forms.base import PortalForm
+from certuary.services.find_record import nearest
 from certuary.services.ports import Record
 from certuary.services.rehearse_enrolment import LONGEST_BODY
 
@@ -28,8 +29,11 @@ class TryForm(PortalForm):
         required=False,
         help_text="PEM, base64 or DER; up to 64 KiB",
     )
-    application = forms.ChoiceField(
-        label="Application", help_text="Its password is taken for right: a dry run asks for none"
+    application = forms.CharField(
+        label="Application",
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "application-names", "autocomplete": "off"}),
+        help_text="Its password is taken for right: a dry run asks for none",
     )
     address = forms.CharField(label="Address", max_length=45, help_text="Where the client calls from")
     label = forms.ChoiceField(label="Label", required=False)
@@ -44,14 +48,25 @@ class TryForm(PortalForm):
     def __init__(
         self, *args: Any, applications: Iterable[Record], labels: Iterable[str], **kwargs: Any
     ) -> None:
+        self._applications = {str(record.values["name"]): record.id for record in applications}
+        self._labels = tuple(labels)
         super().__init__(*args, **kwargs)
-        self.fields["application"].choices = [  # type: ignore[attr-defined]  # of a ChoiceField
-            (str(record.id), str(record.values["name"])) for record in applications
-        ]
+
+    def prepare(self) -> None:
         self.fields["label"].choices = [  # type: ignore[attr-defined]  # of a ChoiceField
             ("", "none: the endpoint without a label"),
-            *((name, name) for name in labels),
+            *((name, name) for name in self._labels),
         ]
+
+    def clean_application(self) -> int:
+        """Those of other groups are not there."""
+        name = self.cleaned_data["application"].strip()
+        number = self._applications.get(name)
+        if not isinstance(number, int):
+            raise forms.ValidationError(
+                f"there is no application of this name{nearest(name, self._applications)}"
+            )
+        return number
 
     def clean_address(self) -> str:
         text: str = self.cleaned_data["address"].strip()

@@ -115,7 +115,8 @@ def _default_cell(config: ProfileConfig, use: ProfileUse) -> Cell:
 
 
 def _used_by(use: ProfileUse) -> str:
-    return f"{_count(len(use.applications), 'application')}, {_count(len(use.labels), 'label')}"
+    counts = ((len(use.applications), "application"), (len(use.labels), "label"))
+    return ", ".join(_count(number, word) for number, word in counts if number) or "nobody"
 
 
 def _count(number: int, word: str) -> str:

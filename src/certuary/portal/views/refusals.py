@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,6 +40,8 @@ from certuary.store.enrolments import (
 )
 
 _PAGE: Final = 50
+_LONGEST_CHOICE: Final = 200
+"""Of applications in a select; those beyond are reached by their own page's link."""
 _REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
 _TIMES: Final = {"1h": ("the last hour", 1), "1d": ("the last day", 24), "7d": ("the last 7 days", 168)}
 _STRANGER_KINDS: Final = ("authentication.refused", "authentication.rate-limited")
@@ -137,7 +140,10 @@ def _filter(request: HttpRequest, names: dict[int | str, str]) -> tuple[RefusalF
 
 def _choices(request: HttpRequest, names: dict[int | str, str]) -> list[Choice]:
     rules = [("", "any rule"), *((rule, rule) for rule in sorted(EXPLANATIONS))]
-    applications = [("", "any application"), *((str(number), name) for number, name in names.items())]
+    applications = [
+        ("", "any application"),
+        *((str(number), name) for number, name in islice(names.items(), _LONGEST_CHOICE)),
+    ]
     times = [("", "any time"), *((value, words) for value, (words, _) in _TIMES.items())]
     return [
         Choice(name="rule", title="Rule", options=rules, value=request.GET.get("rule", "")),
@@ -238,16 +244,22 @@ def _decoded(csr_der: bytes | None) -> tuple[DecodedGroup, ...]:
 def try_request(request: HttpRequest) -> HttpResponse:
     """The dry run."""
     labels = [str(record.values["name"]) for record in deps_of(request).records.all("label")]
-    initial = {name: request.GET.get(name, "") for name in ("application", "address", "label", "operation")}
+    wanted = request.GET.get("application", "")
+    applications = visible_applications(request)
+    initial = {name: request.GET.get(name, "") for name in ("address", "label", "operation")}
+    initial["application"] = next(
+        (str(each.values["name"]) for each in applications if str(each.id) == wanted), ""
+    )
     initial["address"] = initial["address"] or address_of(request)
     form = TryForm(
         request.POST or None,
         request.FILES or None,
         initial=initial,
-        applications=visible_applications(request),
+        applications=applications,
         labels=labels,
     )
-    context: dict[str, Any] = {"form": form}
+    names = [each.values["name"] for each in applications[:_LONGEST_CHOICE]]
+    context: dict[str, Any] = {"form": form, "application_names": names}
     if request.method == "POST" and form.is_valid():
         try:
             context |= _shown(rehearse_enrolment(_rehearsal(form), deps_of(request).rehearsal))
@@ -261,7 +273,7 @@ def _rehearsal(form: TryForm) -> Rehearsal:
         operation=Operation(form.cleaned_data["operation"]),
         label=form.cleaned_data["label"] or None,
         body=form.body(),
-        application_id=int(form.cleaned_data["application"]),
+        application_id=form.cleaned_data["application"],
         address=form.cleaned_data["address"],
     )
 
