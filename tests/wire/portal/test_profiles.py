@@ -172,7 +172,7 @@ def test_typing_answers_with_the_parts_that_change(client: PortalClient) -> None
     page = client.post_form_at("/profiles/new/", "/profiles/new/", values, headers={"hx-request": "true"})
     content = page.content.decode()
     assert "<html" not in content
-    assert 'id="editor-toml" hx-swap-oob="true"' in content
+    assert 'id="editor-toml" hx-swap-oob="innerHTML"' in content
     assert 'id="editor-form"' not in content
 
 
