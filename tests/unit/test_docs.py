@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from certuary.cli.main import app
+from certuary.core.refusals import EXPLANATIONS
 from certuary.server import limits
 from certuary.server.config import Settings
 from tests.unit.error_rules import rules_in
@@ -186,3 +187,14 @@ def test_a_lock_names_no_registry_and_pins_with_hashes(lock: str) -> None:
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_every_refusal_of_a_request_is_explained_as_the_documentation_does() -> None:
+    """What commands alone are refused with has no page in the portal."""
+    documented = {name: cells[-1] for name, cells in rows(DOCS / "errors.md").items()}
+    documented |= {name: cells[0] for name, cells in rows(DOCS / "keys.md").items() if name not in documented}
+    for name, explanation in EXPLANATIONS.items():
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", documented[name]).replace("`", "")
+        assert explanation.means == plain, name
+    refusals = rows(DOCS / "errors.md", "## 403: known, but not for this (exit 77)")
+    assert set(refusals) | set(rows(DOCS / "keys.md")) <= set(EXPLANATIONS)

@@ -61,7 +61,7 @@ class RefusalFilter:
     """All that is given must hold. `application_ids` None is every application, and requests of none."""
 
     application_ids: tuple[int, ...] | None = None
-    rule: str = ""
+    reason: str = ""
     since: datetime | None = None
 
 
@@ -80,8 +80,8 @@ def list_refusals(
     rows = Enrolment.objects.filter(outcome="refused")
     if wanted.application_ids is not None:
         rows = rows.filter(application_id__in=wanted.application_ids)
-    if wanted.rule:
-        rows = rows.filter(reason=wanted.rule)
+    if wanted.reason:
+        rows = rows.filter(reason=wanted.reason)
     if wanted.since is not None:
         rows = rows.filter(at__gte=wanted.since)
     if older_than is not None:

@@ -23,8 +23,8 @@ from certuary.errors import CertuaryError, NotAuthenticated
 from certuary.est.request import make_request_id
 from certuary.services.authenticate import Caller, why_not
 from certuary.services.authorise import find_profile
-from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from certuary.services.enrol import EnrolRequest, enrol, refusal_item
+from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from certuary.services.ports import Record
 from certuary.services.register_application import Grants, NewApplication, register_application
 from certuary.services.rehearse_enrolment import Outcome, Rehearsal, rehearse_enrolment

@@ -24,7 +24,8 @@ class LabelForm(PortalForm):
 
     def prepare(self) -> None:
         self.fields["profile"].choices = [  # type: ignore[attr-defined]  # of a ChoiceField
-            (name, name) for name in self._profiles
+            ("", "choose one"),
+            *((name, name) for name in self._profiles),
         ]
 
     def clean_name(self) -> str:

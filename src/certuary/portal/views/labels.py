@@ -25,6 +25,7 @@ def labels(request: HttpRequest) -> HttpResponse:
     profiles: dict[object, Record] = {record.id: record for record in deps.records.all("profile")}
     applications = visible_applications(request)
     may_change = ADMINISTRATORS(getattr(request.user, "role", ""))
+    has_buttons = may_change and "format" not in request.GET
     columns = [
         Column(name="name", title="Label"),
         Column(name="url", title="Clients enrol at"),
@@ -45,10 +46,10 @@ def labels(request: HttpRequest) -> HttpResponse:
             Cell(text=_names(name, applications)),
             states.cell(label),
         ]
-        if may_change:
+        if has_buttons:
             cells.append(Cell(text="", html=_remove_button(request, label)))
         rows.append(Row(cells=cells, is_broken=states.is_broken(label)))
-    if may_change:
+    if has_buttons:
         columns.append(Column(name="remove", title="Remove"))
     table = Table(
         caption="Labels",

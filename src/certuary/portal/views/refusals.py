@@ -135,7 +135,7 @@ def _filter(request: HttpRequest, names: dict[int | str, str]) -> tuple[RefusalF
         words, hours = _TIMES[time]
         since = deps_of(request).clock.now() - timedelta(hours=hours)
         chips.append(Chip(text=words, remove_url=without(request, "time", "after")))
-    return RefusalFilter(application_ids=application_ids, rule=rule[:64], since=since), chips
+    return RefusalFilter(application_ids=application_ids, reason=rule[:64], since=since), chips
 
 
 def _choices(request: HttpRequest, names: dict[int | str, str]) -> list[Choice]:
