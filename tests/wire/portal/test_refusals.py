@@ -90,12 +90,6 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES.keys())
-def case(request: pytest.FixtureRequest) -> Case:
-    found: Case = request.param
-    return found
-
-
 def register(portal: Portal, name: str = "device", **grants: Any) -> Record:
     actor, deps = portal.changes_as()
     given = Grants(**{"group": "GRP_001", **grants})
@@ -137,6 +131,7 @@ def really(portal: Portal, case: Case, application: Record) -> CertuaryError | N
     return None
 
 
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_dry_run_stops_where_the_server_does(portal: Portal, case: Case) -> None:
     application = register(portal, **case.grants)
     add_plant_label(portal)
@@ -227,7 +222,8 @@ def test_a_refused_request_is_explained(client: PortalClient, portal: Portal) ->
 
 
 def test_a_request_id_leads_to_its_page(client: PortalClient) -> None:
-    assert client.get("/refusals/?request=ABC").url == "/refusals/abc/"
+    found: Page = client.get("/refusals/?request=ABC")
+    assert found.url == "/refusals/abc/"
     missing = client.get("/refusals/abc/")
     assert missing.status_code == 404
     assert "There is no such request here" in text_of(missing)
