@@ -91,7 +91,9 @@ def _est_default(config: ProfileConfig) -> str:
 
 
 def _lifetime(config: ProfileConfig) -> str:
-    return f"a certificate ends {span_text(config.lifetime)} after it is issued, or with its authority if sooner"
+    return (
+        f"a certificate ends {span_text(config.lifetime)} after it is issued, or with its authority if sooner"
+    )
 
 
 def _backdate(config: ProfileConfig) -> str:
