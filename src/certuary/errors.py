@@ -87,7 +87,16 @@ class LinkingFailed(BadRequest):
 
 
 class InvalidProfile(BadRequest):
+    """`path` is the key that is wrong ("validity.lifetime"), `line` where it stands, `problem` what is wrong with it,
+    when there is one key to name."""
+
     rule = "invalid-profile"
+
+    def __init__(self, detail: str, *, path: str = "", line: int = 0, problem: str = "") -> None:
+        super().__init__(detail)
+        self.problem = problem or detail
+        self.path = path
+        self.line = line
 
 
 class InvalidValue(BadRequest):

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from certuary.cli.main import app
+from certuary.core.refusals import EXPLANATIONS
 from certuary.server import limits
 from certuary.server.config import Settings
 from tests.unit.error_rules import rules_in
@@ -204,3 +205,15 @@ def test_the_security_page_answers_each_requirement_once() -> None:
     answered = re.findall(r"(?m)^\| (\d+\.\d+\.\d+) \|", (DOCS / "security.md").read_text())
     assert len(answered) > 200
     assert len(answered) == len(set(answered))
+
+
+def test_every_refusal_of_a_request_is_explained_as_the_documentation_does() -> None:
+    """What commands alone are refused with has no page in the portal."""
+    documented = {name: cells[-1] for name, cells in rows(DOCS / "errors.md").items()}
+    documented |= {name: cells[0] for name, cells in rows(DOCS / "keys.md").items() if name not in documented}
+    for name, explanation in EXPLANATIONS.items():
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", documented[name]).replace("`", "")
+        assert explanation.means == plain, name
+    refusals = rows(DOCS / "errors.md", "## 403: known, but not for this (exit 77)")
+    rules_of_keys = set(rows(DOCS / "keys.md")) & set(rules_in(SOURCE))
+    assert set(refusals) | rules_of_keys <= set(EXPLANATIONS)

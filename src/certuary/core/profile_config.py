@@ -122,7 +122,8 @@ class Source:
     text: str
 
     def error(self, path: str, detail: str, *, word: str = "") -> InvalidProfile:
-        return InvalidProfile(f"line {self._line(path, word)}: {path}: {detail}")
+        line = self._line(path, word)
+        return InvalidProfile(f"line {line}: {path}: {detail}", path=path, line=line, problem=detail)
 
     def _line(self, path: str, word: str) -> int:
         """The line of `word` at or after the line of the key; 1 when the key is nowhere (it is missing)."""
@@ -137,6 +138,20 @@ class Source:
 
 _HEADER = re.compile(r"\s*\[+\s*([^\]]*?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=")
+
+
+def find_key_line(lines: list[str], path: str) -> int | None:
+    """Where a key or a table's header stands, counting from 0; None when it is nowhere."""
+    at = _key_line(lines, path)
+    if header := _HEADER.match(lines[at]):
+        return at if _bare(header[1]) == path else None
+    key = _KEY.match(lines[at])
+    return at if key and path in (_bare(key[1]), f"{_table_at(lines, at)}.{_bare(key[1])}") else None
+
+
+def _table_at(lines: list[str], at: int) -> str:
+    headers = [found for line in lines[:at] if (found := _HEADER.match(line))]
+    return _bare(headers[-1][1]) if headers else ""
 
 
 def _key_line(lines: list[str], path: str) -> int:
@@ -202,7 +217,7 @@ def _load(toml_text: str) -> dict[str, object]:
         raise InvalidProfile(f"line 1: a profile is at most {MAX_TOML} characters long")
     for number, line in enumerate(toml_text.split("\n"), start=1):
         if len(line) > MAX_LINE:
-            raise InvalidProfile(f"line {number}: a line is at most {MAX_LINE} characters long")
+            raise InvalidProfile(f"line {number}: a line is at most {MAX_LINE} characters long", line=number)
     try:
         toml_text.encode()
         return tomllib.loads(toml_text)
@@ -211,7 +226,7 @@ def _load(toml_text: str) -> dict[str, object]:
     except ValueError as problem:  # TOMLDecodeError, or a date that does not exist
         where = re.search(r"line (\d+)", str(problem))  # none when the text ends too early
         at_line = int(where[1]) if where else toml_text.count("\n") + 1
-        raise InvalidProfile(f"line {at_line}: not TOML: {problem}") from None
+        raise InvalidProfile(f"line {at_line}: not TOML: {problem}", line=at_line) from None
     except RecursionError:
         raise InvalidProfile("line 1: not a profile: nested too deeply") from None
 

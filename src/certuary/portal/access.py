@@ -66,6 +66,19 @@ RULES: Final[Mapping[str, Rule]] = {
     "properties": EVERYBODY,
     "property-set": ADMINISTRATORS,
     "property-unset": ADMINISTRATORS,
+    "profiles": EVERYBODY,
+    "profile": EVERYBODY,
+    "profile-compare": EVERYBODY,
+    "profile-choose-comparison": EVERYBODY,
+    "profile-toml": EVERYBODY,
+    "profile-new": ADMINISTRATORS,
+    "profile-edit": ADMINISTRATORS,
+    "labels": EVERYBODY,
+    "label-new": ADMINISTRATORS,
+    "label-remove": ADMINISTRATORS,
+    "refusals": EVERYBODY,
+    "refusal": EVERYBODY,
+    "refusal-try": EVERYBODY,
 }
 
 

@@ -14,6 +14,7 @@ from certuary.services.high_water import HighWater
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, RecordStore
 from certuary.services.record_gate import RecordGate
+from certuary.services.rehearse_enrolment import RehearsalDeps
 from certuary.services.signing_key import OperatorKeys
 from certuary.services.trust import Trust
 
@@ -29,6 +30,7 @@ class PortalDeps:
     high_water: HighWater
     passwords: Passwords = field(repr=False)
     marker: Marker = field(repr=False)
+    rehearsal: RehearsalDeps = field(repr=False)
     new_request_id: Callable[[], str]
     est_url: str
     status_url: str

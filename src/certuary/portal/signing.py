@@ -45,6 +45,8 @@ class Line:
     meaning: str = ""
     warning: str = ""
     before: str | None = None
+    is_code: bool = False
+    """A text whose lines stay lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

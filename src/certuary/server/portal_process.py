@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.est.request import make_request_id
 from certuary.portal.deps import PortalDeps
@@ -37,14 +38,20 @@ from certuary.server.wiring import (
     open_high_water,
     open_key_store,
     open_store,
+    stand_in_snapshots,
 )
 from certuary.services.audit_stream import OwnStream
+from certuary.services.blocklist_file import BlocklistFile
+from certuary.services.enrol import EnrolDeps
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.initialise import load_pepper
+from certuary.services.keys_in_flight import KeysInFlight
+from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.listener_certificate import listener_path, load_listener
 from certuary.services.passwords import Passwords
-from certuary.services.ports import KeyStore
+from certuary.services.ports import Clock, KeyStore
 from certuary.services.process_report import ProcessReport
+from certuary.services.rehearse_enrolment import CurrentSnapshot, RehearsalDeps
 from certuary.services.signing_key import open_operator_keys
 from certuary.services.trust import PORTAL_NAME, PORTAL_ROLE, Trust
 
@@ -188,20 +195,38 @@ class _CertificateFile:
 
 
 def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust) -> PortalDeps:
+    marker = load_marker(keys, trust.instance)
+    clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
     host = settings.hostnames[0] if settings.hostnames else "localhost"
     return PortalDeps(
         records=stores.records,
-        clock=GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None),
+        clock=clock,
         trust=trust,
         operator=open_operator_keys(keys, trust),
         high_water=open_high_water(settings),
         passwords=Passwords(load_pepper(keys)),
-        marker=load_marker(keys, trust.instance),
+        marker=marker,
+        rehearsal=_rehearsal(settings, stores, trust, marker, clock),
         new_request_id=lambda: make_request_id(os.urandom),
         est_url=f"https://{host}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,
         environment=settings.environment,
     )
+
+
+def _rehearsal(
+    settings: Settings, stores: Stores, trust: Trust, marker: Marker, clock: Clock
+) -> RehearsalDeps:
+    """What a dry run sees: what a worker sees, without its keys."""
+    enrol = EnrolDeps(
+        reader=stores.reader,
+        blocklist=BlocklistFile(settings.home).current,
+        keys_in_flight=KeysInFlight(),
+        marker=marker,
+        is_listed=ListedRevocations(stores.crls, marker),
+    )
+    current = CurrentSnapshot(stand_in_snapshots(settings, stores.feed, trust))
+    return RehearsalDeps(snapshot=current, enrol=enrol, clock=clock)
 
 
 def allowed_hosts(settings: Settings) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from certuary.core.audit_chain import Chain
 from certuary.core.certificate import SigningKey
 from certuary.core.mark import Marker
@@ -135,6 +137,16 @@ def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore, trust:
     high_water = open_high_water(settings)
     trusted = TrustedFeed(feed, RecordGate(trust, high_water), high_water.rise)
     return SnapshotLoader(trusted, signer_loader(keys), settings.public_status_url)
+
+
+def stand_in_snapshots(settings: Settings, feed: ConfigFeed, trust: Trust) -> SnapshotLoader:
+    """For a process that issues nothing: each authority has a key that is thrown away in place of its own."""
+    from certuary.services.load_snapshot import SnapshotLoader
+
+    stand_in = ec.generate_private_key(ec.SECP256R1())
+    high_water = open_high_water(settings)
+    trusted = TrustedFeed(feed, RecordGate(trust, high_water), high_water.rise)
+    return SnapshotLoader(trusted, lambda key_name: stand_in, settings.public_status_url)
 
 
 def open_high_water(settings: Settings) -> HighWater:

@@ -15,8 +15,9 @@ from datetime import datetime
 from cryptography import x509
 
 from certuary.core.blocklist import Blocklist
-from certuary.core.certificate import sign_plan
+from certuary.core.certificate import CertificatePlan, sign_plan
 from certuary.core.csr import Csr, parse_csr, verify_proof_of_possession
+from certuary.core.enrolment_step import Step
 from certuary.core.est import Operation
 from certuary.core.keypolicy import check_key
 from certuary.core.linking import check_linking
@@ -91,26 +92,56 @@ class Names:
     alternative_names: tuple[x509.GeneralName, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEnrolment:
+    """A request that passed every rule. `replaces` is the serial of the certificate that is renewed."""
+
+    csr: Csr
+    plan: CertificatePlan
+    replaces: str | None
+
+
+def _unwatched(step: Step) -> None:
+    """Nobody looks on."""
+
+
 def needs_database(operation: Operation, caller: Caller, profile: ActiveProfile) -> bool:
     """Whether `enrol` will read: to find what a password renews, or who has used a key."""
     renews_by_search = operation is Operation.SIMPLEREENROLL and (caller.certificate is None or caller.is_ra)
     return renews_by_search or profile.profile.key_reuse != "allow"
 
 
-def enrol(
-    request: EnrolRequest, caller: Caller, snapshot: Snapshot, profile: ActiveProfile, deps: EnrolDeps
-) -> Issued:
-    csr = parse_csr(decode_body(request.body))
+def plan_enrolment(
+    request: EnrolRequest,
+    caller: Caller,
+    snapshot: Snapshot,
+    profile: ActiveProfile,
+    deps: EnrolDeps,
+    reached: Callable[[Step], None] = _unwatched,
+) -> PlannedEnrolment:
+    """Every rule that a request must pass, and the certificate that it would get. `reached` is told of each step
+    before it is taken: of a refusal, the last one told is where it stopped."""
+    reached(Step.BODY)
+    csr_der = decode_body(request.body)
+    reached(Step.PKCS10)
+    csr = parse_csr(csr_der)
+    reached(Step.KEY)
     check_key(csr.public_key, csr.spki_der, deps.blocklist())
+    reached(Step.POSSESSION)
     verify_proof_of_possession(csr)
+    reached(Step.LINKING)
     if csr.challenge_password is not None and not caller.is_ra:
         # RFC 7030 section 3.5 (S-16): a value that is there is verified; an RA's is its client's (S-21).
         check_linking(csr.challenge_password, tls_unique=request.tls_unique())
 
+    reached(Step.GRANT)
     check_grant(caller, snapshot, request.label, profile)
+    reached(Step.NAMES)
     names, replaces = _names(request, csr, caller, deps)
+    reached(Step.KEY_REUSE)
     _check_key_reuse(request, csr, names, caller, profile, deps)
 
+    reached(Step.PROFILE)
     plan = plan_certificate(
         NamesAndKey(
             subject=names.subject,
@@ -123,11 +154,21 @@ def enrol(
         serial=request.serial,
         now=request.now,
     )
+    reached(Step.SUBJECT_RULE)
     # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
     check_names(caller, plan.subject, plan.alternative_names, fixed=profile.profile.subject.fixed.values())
+    reached(Step.LINT)
     findings = lint_plan(plan)
     if findings:
         raise ProfileRefused(str(findings[0]), rule="lint")
+    return PlannedEnrolment(csr=csr, plan=plan, replaces=replaces)
+
+
+def enrol(
+    request: EnrolRequest, caller: Caller, snapshot: Snapshot, profile: ActiveProfile, deps: EnrolDeps
+) -> Issued:
+    planned = plan_enrolment(request, caller, snapshot, profile, deps)
+    csr, plan = planned.csr, planned.plan
     assert profile.authority.signer is not None  # find_profile refused it otherwise
     issued = sign_plan(plan, profile.authority.signer)
 
@@ -144,7 +185,7 @@ def enrol(
         not_after=plan.not_after,
         der=issued.der,
         source="est",
-        replaces=replaces,
+        replaces=planned.replaces,
         issued_at=request.now,
         marker=deps.marker,
     )

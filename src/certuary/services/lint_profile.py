@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,6 +43,15 @@ sys.exit(max(main([*options, file]) for file in sys.argv[1:]))
 """
 COMMAND = (sys.executable, "-c", _LINT)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A finding of the linter. `node` is where in the certificate, as pkilint writes it."""
+
+    text: str
+    node: str
+
+
 # The pointers of a sample are not the profile's words; an address, as the linter knows no host of one label.
 _STATUS_URL = "http://127.0.0.1:8080"
 _SAMPLE_VALUES = {"C": ("DE",), "emailAddress": ("sample@example.com",), "DC": ("com", "example")}
@@ -65,10 +75,31 @@ def lint_profile(
     `InvalidProfile` when no sample can be made or the linter gives no answer: then nothing is known to be
     right. About a second; `command` gets the samples' file names appended.
     """
+    found = find_faults(profile, now=now, timeout_seconds=timeout_seconds, command=command)
+    return tuple(fault.text for fault in found)
+
+
+def find_faults(
+    profile: Profile,
+    *,
+    now: datetime,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    command: Sequence[str] = COMMAND,
+) -> tuple[Fault, ...]:
+    """As `lint_profile`, each with the place in the certificate that it is about."""
     signer = ec.generate_private_key(ec.SECP256R1())
     compiled = _compiled(profile, signer, now)
     samples = [_sample(compiled, _public_key(word), signer, now) for word in _first_of_each_family(profile)]
     return _run_pkilint(samples, timeout_seconds, command)
+
+
+def sample_certificate(profile: Profile, *, now: datetime) -> x509.Certificate:
+    """What a profile makes, for looking at: for the first key it takes, under keys that are thrown away. EC samples
+    cost a millisecond, RSA ones as much as their key. `InvalidProfile` when none can be made."""
+    signer = ec.generate_private_key(ec.SECP256R1())
+    word = next((word for word in profile.keys if not word.startswith("rsa-")), profile.keys[0])
+    der = _sample(_compiled(profile, signer, now), _public_key(word), signer, now)
+    return x509.load_der_x509_certificate(der)
 
 
 def _compiled(profile: Profile, signer: SigningKey, now: datetime) -> CompiledProfile:
@@ -133,7 +164,9 @@ def _public_key(word: str) -> SubjectKey:
     return ec.generate_private_key(curves[word]).public_key()
 
 
-def _run_pkilint(samples: Sequence[bytes], timeout_seconds: float, command: Sequence[str]) -> tuple[str, ...]:
+def _run_pkilint(
+    samples: Sequence[bytes], timeout_seconds: float, command: Sequence[str]
+) -> tuple[Fault, ...]:
     with tempfile.TemporaryDirectory(prefix="certuary-lint-") as folder:
         files = [Path(folder) / f"sample-{number}.der" for number in range(len(samples))]
         for file, sample in zip(files, samples, strict=True):
@@ -156,15 +189,16 @@ def _run_pkilint(samples: Sequence[bytes], timeout_seconds: float, command: Sequ
     return findings
 
 
-def _findings(output: str) -> tuple[str, ...]:
+def _findings(output: str) -> tuple[Fault, ...]:
     """The rows of pkilint's CSV (node path, validator, severity, code, message), each said once."""
     rows = csv.reader(output.splitlines())
-    found = [
-        f"{row[3]}: {row[4] or row[1]} ({row[0].removeprefix('certificate.tbsCertificate.')})"
-        for row in rows
-        if len(row) == 5 and row[0] != "node_path"
-    ]
+    found = [_fault(row) for row in rows if len(row) == 5 and row[0] != "node_path"]
     return tuple(dict.fromkeys(found))
+
+
+def _fault(row: Sequence[str]) -> Fault:
+    node = row[0].removeprefix("certificate.tbsCertificate.")
+    return Fault(text=f"{row[3]}: {row[4] or row[1]} ({node})", node=node)
 
 
 def _serial() -> int:

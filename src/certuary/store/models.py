@@ -323,6 +323,17 @@ class Enrolment(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["request_id"], name="enrolments_request"),
             models.Index(fields=["application", "id"], name="enrolments_application"),
+            models.Index(
+                fields=["at", "id"], condition=models.Q(outcome="refused"), name="enrolments_refused"
+            ),
+            models.Index(
+                fields=["reason", "at", "id"], condition=models.Q(outcome="refused"), name="refusals_rule"
+            ),
+            models.Index(
+                fields=["application", "at", "id"],
+                condition=models.Q(outcome="refused"),
+                name="refusals_application",
+            ),
         ]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from certuary.core.values import serial_from_text, serial_to_text
+from certuary.services.guarded_clock import utc_now
 from certuary.services.manage_user import NewUser, add_user
 from certuary.services.ports import Record
 from certuary.services.register_application import Grants, NewApplication, register_application
@@ -189,11 +190,30 @@ def _certificate(foreign: Foreign) -> Mapping[str, object]:
     return {**dict.fromkeys(keys, row["id"]), "serial": row["serial"], "authority": row["authority_id"]}
 
 
+def _refusal(foreign: Foreign) -> Mapping[str, object]:
+    from certuary.store.models import Enrolment
+
+    request_id = "f" * 32
+    if not Enrolment.objects.filter(request_id=request_id).exists():
+        Enrolment.objects.create(
+            request_id=request_id,
+            at=utc_now(),
+            operation="simpleenroll",
+            outcome="refused",
+            reason="subject-refused",
+            application_id=foreign.application.id,
+            label="",
+            address="192.0.2.1",
+        )
+    return {"request_id": request_id}
+
+
 KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
     "application": lambda foreign: _record(foreign.application),
     "user": lambda foreign: _record(foreign.user),
     "group": lambda foreign: _record(foreign.group, code=foreign.group.values["code"]),
     "certificate": _certificate,
+    "refusal": _refusal,
     "seal": lambda foreign: _record(foreign.application),
     "audit": lambda foreign: foreign.event,
     "refusal": lambda foreign: foreign.event,

@@ -17,6 +17,7 @@ from certuary.portal.changes.applications import (
     SetEnabled,
 )
 from certuary.portal.changes.groups import NewGroup, RenameGroup
+from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.changes.properties import SetProperty, UnsetProperty
 from certuary.portal.changes.users import (
     ChangeUser,
@@ -49,4 +50,7 @@ CHANGES: Final[Mapping[str, SignedChange]] = {
     "application-delete": DeleteApplication(),
     "property-set": SetProperty(),
     "property-unset": UnsetProperty(),
+    "profile-save": SaveProfile(),
+    "label-new": NewLabel(),
+    "label-remove": RemoveLabel(),
 }

@@ -22,6 +22,7 @@ class PortalForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.prepare()
         for name, field in self.fields.items():
             widget = field.widget
             widget.attrs.setdefault("class", _CLASSES.get(type(widget), "form-control"))
@@ -36,6 +37,9 @@ class PortalForm(forms.Form):
             attributes["aria-invalid"] = "true"
             if marker not in attributes.get("aria-describedby", ""):
                 attributes["aria-describedby"] = f"{attributes.get('aria-describedby', '')} {marker}".strip()
+
+    def prepare(self) -> None:
+        """For choices that a request decides: the fields are there, and nothing was checked yet."""
 
     def refuse(self, field: str | None, problem: CertuaryError) -> None:
         """A service's refusal, beside the field that it is about."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -81,3 +82,9 @@ def copy_button(value: object, what: str) -> SafeString:
 def grouped(number: object) -> str:
     """1234567 as 1,234,567."""
     return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+@register.filter
+def get(mapping: Mapping[str, object], key: str) -> object:
+    """For keys that a template cannot write, such as "validity.lifetime"."""
+    return mapping.get(key, "")

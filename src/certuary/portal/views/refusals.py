@@ -1,0 +1,305 @@
+"""Why was I refused?: the newest refusals, one of them explained, and a dry run that issues nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from certuary.core.certificate import sign_plan
+from certuary.core.csr import parse_csr
+from certuary.core.enrolment_step import Step
+from certuary.core.est import Operation
+from certuary.core.refusals import EXPLANATIONS, explain
+from certuary.errors import CertuaryError
+from certuary.est.error_map import http_status
+from certuary.portal.decoded import DecodedGroup, decode_certificate, decode_csr
+from certuary.portal.deps import address_of, deps_of
+from certuary.portal.forms.refusals import TryForm
+from certuary.portal.group_reach import is_within_reach, sees_everything, visible_applications
+from certuary.portal.problem import problem_page
+from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, table_response, without
+from certuary.portal.templatetags.portal import moment
+from certuary.services.ports import Record
+from certuary.services.rehearse_enrolment import Outcome, Rehearsal, Rehearsed, StepResult, rehearse_enrolment
+from certuary.store.enrolments import (
+    FoundEnrolment,
+    FoundEvent,
+    PageKey,
+    RefusalFilter,
+    find_enrolments,
+    find_events,
+    list_refusals,
+)
+
+_PAGE: Final = 50
+_LONGEST_CHOICE: Final = 200
+"""Of applications in a select; those beyond are reached by their own page's link."""
+_REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
+_TIMES: Final = {"1h": ("the last hour", 1), "1d": ("the last day", 24), "7d": ("the last 7 days", 168)}
+_STRANGER_KINDS: Final = ("authentication.refused", "authentication.rate-limited")
+_STEP_WORDS: Final = {
+    Step.ENDPOINT: ("EST and label", "The label is known, and EST is enabled for its profile"),
+    Step.APPLICATION: ("Application", "It is enabled, has not expired, and the address is in its networks"),
+    Step.BODY: ("Body", "It is base64, PEM or DER"),
+    Step.PKCS10: ("PKCS#10", "It is a well-formed certification request"),
+    Step.KEY: ("Key policy", "The key is of an accepted kind and size, and not a known weak one"),
+    Step.POSSESSION: ("Proof of possession", "The request is signed by its own key"),
+    Step.LINKING: (
+        "Linking",
+        "A challengePassword belongs to the TLS connection; a dry run has none and takes it for right",
+    ),
+    Step.GRANT: ("Grants", "The application may use this label and this profile"),
+    Step.NAMES: ("Names", "On renewal: the application holds a valid certificate of these names"),
+    Step.KEY_REUSE: ("Key reuse", "The profile allows this key again, if it was certified before"),
+    Step.PROFILE: (
+        "Profile",
+        "Subject, alternative names, key type and extensions are as the profile has them",
+    ),
+    Step.SUBJECT_RULE: ("Subject rule", "The application may ask for these names"),
+    Step.LINT: ("Lint", "The certificate would keep to RFC 5280"),
+}
+
+
+def refusals(request: HttpRequest) -> HttpResponse:
+    asked = request.GET.get("request", "").strip().lower()
+    if asked:
+        return redirect("refusal", request_id=asked[:64].replace("/", ""))
+    names = {record.id: str(record.values["name"]) for record in visible_applications(request)}
+    wanted, chips = _filter(request, names)
+    after = _page_key(request.GET.get("after", ""))
+    found = list_refusals(wanted, older_than=after, limit=_PAGE)
+    page = found[:_PAGE]
+    last = page[-1] if len(found) > _PAGE else None
+    table = Table(
+        caption="Refused requests, newest first",
+        columns=_COLUMNS,
+        rows=[_row(each, names) for each in page],
+        older_url=without(request, "after", after=_key_text(last)) if last else "",
+        newer_url=without(request, "after") if after else "",
+        chips=chips,
+        choices=_choices(request, names),
+        empty_title="Nothing was refused" if not chips else "No refusal fits these filters",
+        empty_text="Requests of applications that a rule refused are listed here, each with its reason.",
+    )
+    return table_response(request, "portal/refusals.html", table)
+
+
+_COLUMNS: Final = (
+    Column(name="at", title="When"),
+    Column(name="rule", title="Rule"),
+    Column(name="means", title="What it means"),
+    Column(name="application", title="Application"),
+    Column(name="address", title="Address"),
+    Column(name="label", title="Label"),
+    Column(name="request", title="Request"),
+)
+
+
+def _row(found: FoundEnrolment, names: dict[int | str, str]) -> Row:
+    return Row(
+        cells=(
+            Cell(text=found.at.isoformat(), html=moment(found.at)),
+            Cell(text=found.reason, url=f"/refusals/{found.request_id}/"),
+            Cell(text=explain(found.reason).means),
+            Cell(text=names.get(found.application_id or 0, "removed")),
+            Cell(text=found.address),
+            Cell(text=found.label),
+            Cell(text=found.request_id),
+        )
+    )
+
+
+def _filter(request: HttpRequest, names: dict[int | str, str]) -> tuple[RefusalFilter, list[Chip]]:
+    rule, application, time = (request.GET.get(name, "") for name in ("rule", "application", "time"))
+    chips = []
+    application_ids: tuple[int, ...] | None = None
+    if not sees_everything(request):
+        application_ids = tuple(int(number) for number in names)
+    if rule:
+        chips.append(Chip(text=f"rule {rule}", remove_url=without(request, "rule", "after")))
+    if application.isdecimal() and len(application) < 18:
+        number = int(application)
+        application_ids = (number,) if number in names else ()
+        text = f"application {names.get(number, application)}"
+        chips.append(Chip(text=text, remove_url=without(request, "application", "after")))
+    since = None
+    if time in _TIMES:
+        words, hours = _TIMES[time]
+        since = deps_of(request).clock.now() - timedelta(hours=hours)
+        chips.append(Chip(text=words, remove_url=without(request, "time", "after")))
+    return RefusalFilter(application_ids=application_ids, reason=rule[:64], since=since), chips
+
+
+def _choices(request: HttpRequest, names: dict[int | str, str]) -> list[Choice]:
+    rules = [("", "any rule"), *((rule, rule) for rule in sorted(EXPLANATIONS))]
+    applications = [
+        ("", "any application"),
+        *((str(number), name) for number, name in islice(names.items(), _LONGEST_CHOICE)),
+    ]
+    times = [("", "any time"), *((value, words) for value, (words, _) in _TIMES.items())]
+    return [
+        Choice(name="rule", title="Rule", options=rules, value=request.GET.get("rule", "")),
+        Choice(
+            name="application",
+            title="Application",
+            options=applications,
+            value=request.GET.get("application", ""),
+        ),
+        Choice(name="time", title="Time", options=times, value=request.GET.get("time", "")),
+    ]
+
+
+def _page_key(text: str) -> PageKey | None:
+    at, _, number = text.rpartition("_")
+    try:
+        return PageKey(datetime.fromtimestamp(int(at) / 1_000_000, UTC), int(number)) if text else None
+    except (ValueError, OverflowError, OSError):
+        raise Http404("there is no such page") from None
+
+
+def _key_text(found: FoundEnrolment) -> str:
+    microseconds = (found.at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+    return f"{microseconds}_{found.id}"
+
+
+def refusal(request: HttpRequest, request_id: str) -> HttpResponse:
+    """By a request's id. What somebody may not see is not there."""
+    found, events = [], []
+    if _REQUEST_ID.fullmatch(request_id):
+        found = [each for each in find_enrolments(request_id) if _is_visible(request, each)]
+        events = list(find_events(request_id))
+    if found:
+        return render(request, "portal/refusal.html", _explained(request, found[0], events))
+    strangers = [event for event in events if event.kind in _STRANGER_KINDS]
+    if strangers and sees_everything(request):
+        return render(request, "portal/refusal.html", _stranger(request_id, strangers[0]))
+    return render(request, "portal/refusal_unknown.html", {"request_id": request_id[:64]}, status=404)
+
+
+def _is_visible(request: HttpRequest, found: FoundEnrolment) -> bool:
+    return is_within_reach(request, _application(request, found))
+
+
+def _application(request: HttpRequest, found: FoundEnrolment) -> Record | None:
+    if found.application_id is None:
+        return None
+    return deps_of(request).records.find_ever("application", found.application_id)
+
+
+def _explained(request: HttpRequest, found: FoundEnrolment, events: list[FoundEvent]) -> dict[str, Any]:
+    application = _application(request, found)
+    detail = next((_detail(event) for event in events if event.kind == "enrolment.refused"), {})
+    return {
+        "request_id": found.request_id,
+        "found": found,
+        "is_issued": found.outcome == "issued",
+        "at": found.at,
+        "rule": found.reason,
+        "sentence": str(detail.get("text", "")),
+        "explanation": explain(found.reason),
+        "application": application,
+        "address": found.address,
+        "decoded": _decoded(found.csr_der),
+        "has_csr": found.csr_der is not None,
+    }
+
+
+def _stranger(request_id: str, event: FoundEvent) -> dict[str, Any]:
+    rule = "rate-limited" if event.kind == "authentication.rate-limited" else "not-authenticated"
+    return {
+        "request_id": request_id,
+        "at": event.at,
+        "rule": rule,
+        "sentence": str(_detail(event).get("reason", "")),
+        "explanation": explain(rule),
+        "address": event.address,
+        "has_csr": False,
+    }
+
+
+def _detail(event: FoundEvent) -> dict[str, Any]:
+    try:
+        detail = json.loads(event.detail)
+    except ValueError:
+        return {}
+    return detail if isinstance(detail, dict) else {}
+
+
+def _decoded(csr_der: bytes | None) -> tuple[DecodedGroup, ...]:
+    try:
+        return () if csr_der is None else decode_csr(parse_csr(csr_der))
+    except CertuaryError:
+        return ()
+
+
+@require_http_methods(["GET", "POST"])
+def try_request(request: HttpRequest) -> HttpResponse:
+    """The dry run."""
+    labels = [str(record.values["name"]) for record in deps_of(request).records.all("label")]
+    wanted = request.GET.get("application", "")
+    applications = visible_applications(request)
+    initial = {name: request.GET.get(name, "") for name in ("address", "label", "operation")}
+    initial["application"] = next(
+        (str(each.values["name"]) for each in applications if str(each.id) == wanted), ""
+    )
+    initial["address"] = initial["address"] or address_of(request)
+    form = TryForm(
+        request.POST or None,
+        request.FILES or None,
+        initial=initial,
+        applications=applications,
+        labels=labels,
+    )
+    names = [each.values["name"] for each in applications[:_LONGEST_CHOICE]]
+    context: dict[str, Any] = {"form": form, "application_names": names}
+    if request.method == "POST" and form.is_valid():
+        try:
+            context |= _shown(rehearse_enrolment(_rehearsal(form), deps_of(request).rehearsal))
+        except CertuaryError as problem:
+            return problem_page(request, problem)
+    return render(request, "portal/refusal_try.html", context)
+
+
+def _rehearsal(form: TryForm) -> Rehearsal:
+    return Rehearsal(
+        operation=Operation(form.cleaned_data["operation"]),
+        label=form.cleaned_data["label"] or None,
+        body=form.body(),
+        application_id=form.cleaned_data["application"],
+        address=form.cleaned_data["address"],
+    )
+
+
+def _shown(done: Rehearsed) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "done": done,
+        "steps": [_step(result) for result in done.steps],
+        "decoded": () if done.csr is None else decode_csr(done.csr),
+    }
+    if done.refusal is not None:
+        shown["explanation"] = explain(done.refusal.rule)
+        shown["status"] = http_status(done.refusal)
+    if done.plan is not None:
+        # Signed with a key that is thrown away, only so that the one decoder can read it.
+        sample = sign_plan(done.plan, ec.generate_private_key(ec.SECP256R1())).certificate
+        shown["certificate"] = decode_certificate(sample)
+    return shown
+
+
+def _step(result: StepResult) -> dict[str, str]:
+    title, meaning = _STEP_WORDS[result.step]
+    tones = {Outcome.PASSED: "good", Outcome.STOPPED: "broken", Outcome.NOT_REACHED: "quiet"}
+    return {
+        "title": title,
+        "meaning": meaning,
+        "outcome": str(result.outcome.value),
+        "tone": tones[result.outcome],
+    }
