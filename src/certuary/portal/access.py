@@ -36,6 +36,21 @@ RULES: Final[Mapping[str, Rule]] = {
     "confirm": EVERYBODY,
     "groups": EVERYBODY,
     "group-new": CA_ADMINISTRATORS,
+    "certificates": EVERYBODY,
+    "certificate": EVERYBODY,
+    "certificate-download": EVERYBODY,
+    "certificate-revoke": OFFICERS,
+    "authorities": EVERYBODY,
+    "authority": EVERYBODY,
+    "authority-download": EVERYBODY,
+    "audit": EVERYBODY,
+    "audit-export": EVERYBODY,
+    "audit-event": EVERYBODY,
+    "search": EVERYBODY,
+    "seals": roles(CA_ADMINISTRATOR, AUDITOR),
+    "seal": EVERYBODY,
+    "seal-sign": CA_ADMINISTRATORS,
+    "seal-forget": CA_ADMINISTRATORS,
 }
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from allauth.account.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from certuary.portal.views import confirm, dashboard, groups, reports
+from certuary.portal.views import (
+    audit,
+    authorities,
+    certificates,
+    confirm,
+    dashboard,
+    groups,
+    reports,
+    seals,
+    search,
+)
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -14,6 +24,29 @@ urlpatterns = [
     path("confirm/<str:token>/", confirm.confirm, name="confirm"),
     path("groups/", groups.groups, name="groups"),
     path("groups/new/", groups.new_group, name="group-new"),
+    path("certificates/", certificates.certificates, name="certificates"),
+    path("certificates/<str:serial>/", certificates.certificate, name="certificate"),
+    path("certificates/<str:serial>/revoke/", certificates.revoke_certificate, name="certificate-revoke"),
+    re_path(
+        r"^certificates/(?P<serial>[^/]+)/download/(?P<form>pem|der|p7b|chain)/$",
+        certificates.certificate_download,
+        name="certificate-download",
+    ),
+    path("authorities/", authorities.authorities, name="authorities"),
+    path("authorities/<int:number>/", authorities.authority, name="authority"),
+    re_path(
+        r"^authorities/(?P<number>[0-9]{1,9})/download/(?P<form>pem|der|p7b|chain|chain-p7b|crl)/$",
+        authorities.authority_download,
+        name="authority-download",
+    ),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.audit_export, name="audit-export"),
+    path("audit/<int:number>/", audit.audit_event, name="audit-event"),
+    path("search/", search.search, name="search"),
+    path("seals/", seals.broken_seals, name="seals"),
+    path("seals/<str:kind>/<int:number>/", seals.seal, name="seal"),
+    path("seals/<str:kind>/<int:number>/sign/", seals.sign_as_it_stands, name="seal-sign"),
+    path("seals/<str:kind>/<int:number>/forget/", seals.accept_gone, name="seal-forget"),
     path("csp-report", reports.csp_report, name="csp-report"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),

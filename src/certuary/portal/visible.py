@@ -8,7 +8,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str) -> str:
-    """`a\u202eb` as "a‹U+202E›b". Escaping for HTML comes after this, as for any text."""
+    """A right-to-left override becomes the text U+202E between small angle brackets. Escaping for HTML comes after."""
     return "".join(_named(character) for character in text)
 
 

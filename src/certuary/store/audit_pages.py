@@ -25,7 +25,7 @@ _EXPORTED: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What a user of some groups sees: what they did, and what happened to their groups' applications and certificates."""
+    """What a user of some groups sees: what they did, and what happened to those groups' applications."""
 
     user: str
     application_names: tuple[str, ...]
@@ -149,6 +149,4 @@ def _page(
         events = tuple(stored_event(row) for row in reversed(rows))
         return AuditPage(events=events, newer=onward, older=back, stopped=stopped)
     events = tuple(stored_event(row) for row in rows)
-    return AuditPage(
-        events=events, older=onward, newer=None if cursor is None else back, stopped=stopped
-    )
+    return AuditPage(events=events, older=onward, newer=None if cursor is None else back, stopped=stopped)

@@ -231,9 +231,7 @@ def _stop_of_each(plan: _Plan, cursor: int | None, *, backwards: bool, limit: in
     return _number(statement, values)
 
 
-def _find(
-    plan: _Plan, conditions: list[_Condition], *, backwards: bool, limit: int
-) -> list[CertificateRow]:
+def _find(plan: _Plan, conditions: list[_Condition], *, backwards: bool, limit: int) -> list[CertificateRow]:
     order = _order_by(plan.order, backwards=backwards)
     each: list[_Condition] = []
     if plan.each is not None:
@@ -252,7 +250,9 @@ def _page(
     stopped = stop is not None and not is_full
     onward = stop if stopped else (rows[-1].id if is_full else None)
     if backwards:
-        return SearchPage(certificates=tuple(reversed(rows)), newer=onward, older=_back(rows, cursor), stopped=stopped)
+        return SearchPage(
+            certificates=tuple(reversed(rows)), newer=onward, older=_back(rows, cursor), stopped=stopped
+        )
     back = None if cursor is None else _back(rows, cursor)
     return SearchPage(certificates=tuple(rows), older=onward, newer=back, stopped=stopped)
 

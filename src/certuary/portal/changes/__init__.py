@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from certuary.portal.changes.certificates import RevokeCertificate
 from certuary.portal.changes.groups import NewGroup
+from certuary.portal.changes.seals import AdoptRecord, ForgetRecord
 from certuary.portal.signing import SignedChange
 
 CHANGES: Final[Mapping[str, SignedChange]] = {
     "group-new": NewGroup(),
+    "certificate-revoke": RevokeCertificate(),
+    "seal-adopt": AdoptRecord(),
+    "seal-forget": ForgetRecord(),
 }
