@@ -284,14 +284,14 @@ def _row(stored: StoredEvent) -> Row:
         event.actor_kind,
     )
     target = format_html('<span class="clip mono">{}</span>', visible(event.target))
-    request_id = format_html('<span class="mono">{}</span>', event.request_id[-8:])
+    request_id = format_html('<span class="mono text-nowrap">{}</span>', event.request_id[-8:])
     return Row(
         cells=(
             Cell(text=event.kind, url=f"/audit/{stored.number}/"),
             Cell(text=event.at.isoformat(), html=moment(event.at)),
             Cell(text=event.actor, html=actor),
             Cell(text=event.target, html=target),
-            Cell(text=event.address, html=format_html('<span class="mono">{}</span>', event.address)),
+            Cell(text=event.address, html=format_html('<span class="mono text-nowrap">{}</span>', event.address)),
             Cell(
                 text=event.request_id,
                 html=request_id,
