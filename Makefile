@@ -7,7 +7,7 @@ TESTS ?=
 
 bin := $(VENV)/bin
 
-.PHONY: help serve test lint format bench lock packages-serve packages-test
+.PHONY: help serve test lint format bench lock security-model packages-serve packages-test
 
 help:
 	@echo 'make serve   install what is missing, then run Certuary (ARGS="--home DIR ..." are handed on)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make lint    ruff, mypy and the import contracts'
 	@echo 'make format  let ruff rewrite the code'
 	@echo 'make bench   measure, and write docs/performance.md'
+	@echo 'make security-model  attack a server, and write the table of outcomes in docs/security-model.md'
 	@echo 'make lock    choose the versions in requirements*.lock anew'
 
 serve: packages-serve $(VENV)/.serve
@@ -38,13 +39,16 @@ format: $(VENV)/.test
 bench: packages-test $(VENV)/.test
 	$(bin)/python -m bench $(ARGS)
 
+security-model: packages-test $(VENV)/.test
+	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks
+
 # Debian packages: installed when root, else named with the apt line to run.
 packages-serve:
 	@deploy/debian-packages python3-venv curl openssl
 
 packages-test:
 	@deploy/debian-packages python3-venv curl openssl postgresql strongswan-pki libstrongswan-standard-plugins \
-		libstrongswan-extra-plugins libbcpkix-java default-jdk-headless
+		libstrongswan-extra-plugins libbcpkix-java default-jdk-headless chromium libnss3-tools
 
 # The stamps say which lock file the environment was made from. The one for the tests holds everything.
 $(VENV)/.serve: requirements.lock pyproject.toml | packages-serve

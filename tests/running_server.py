@@ -27,6 +27,7 @@ class RunningServer:
     home: Path
     est_port: int
     status_port: int
+    portal_port: int
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -38,6 +39,10 @@ class RunningServer:
     @property
     def status_url(self) -> str:
         return f"http://localhost:{self.status_port}"
+
+    @property
+    def portal_url(self) -> str:
+        return f"https://localhost:{self.portal_port}"
 
     @property
     def root_pem(self) -> Path:
@@ -75,15 +80,19 @@ def running_server(
     est_port: int | None = None,
     status_port: int | None = None,
     environment: Mapping[str, str] | None = None,
+    until_status: int = 200,
 ) -> Iterator[RunningServer]:
-    """`certuary serve` on `home`, ready; its log is beside the home, which so holds only its own files."""
-    ports = free_ports(2)
-    est, status = est_port or ports[0], status_port or ports[1]
+    """`certuary serve` on `home`, once `/readyz` answers `until_status`.
+
+    Its log is beside the home, which so holds only its own files.
+    """
+    ports = free_ports(3)
+    est, status, portal = est_port or ports[0], status_port or ports[1], ports[2]
     log = home.with_name(f"{home.name}.log")
     with ExitStack() as cleanup:
         output = cleanup.enter_context(log.open("ab"))
         process = subprocess.Popen(
-            [CERTUARY, "serve", "--home", home, "--est-port", str(est), "--status-port", str(status), *flags],
+            [CERTUARY, "serve", "--home", home, *_ports(est, status, portal), *flags],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -91,9 +100,15 @@ def running_server(
             start_new_session=True,
         )
         cleanup.callback(_end, process)
-        server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=log)
-        _wait_until_ready(server)
+        server = RunningServer(
+            home=home, est_port=est, status_port=status, portal_port=portal, process=process, log=log
+        )
+        _wait_until_ready(server, until_status)
         yield server
+
+
+def _ports(est: int, status: int, portal: int) -> tuple[str, ...]:
+    return ("--est-port", str(est), "--status-port", str(status), "--portal-port", str(portal))
 
 
 def free_ports(count: int) -> tuple[int, ...]:
@@ -103,7 +118,7 @@ def free_ports(count: int) -> tuple[int, ...]:
         return tuple(listener.getsockname()[1] for listener in listeners)
 
 
-def _wait_until_ready(server: RunningServer) -> None:
+def _wait_until_ready(server: RunningServer, until_status: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     answer: object = "no answer"
     while time.monotonic() < deadline:
@@ -114,7 +129,7 @@ def _wait_until_ready(server: RunningServer) -> None:
         except OSError as problem:
             answer = problem
         else:
-            if status == 200:
+            if status == until_status:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not ready after {READY_SECONDS:.0f} s: {answer}\n{_tail(server)}")

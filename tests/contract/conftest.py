@@ -11,10 +11,11 @@ import pytest
 from django.db import connections
 
 from certuary.store import setup
+from tests import django_process
 from tests.postgres import PostgresServer
 
 # Django's models can be imported only after it is configured; nothing opens this one.
-setup.configure("sqlite:///no-such-directory/unused.db")
+django_process.configure()
 
 _numbers = itertools.count(1)
 

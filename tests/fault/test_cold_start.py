@@ -29,7 +29,7 @@ def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itsel
     url = database.create_database("cold")
     subprocess.run([CERTUARY, "--home", home, "init", "--database-url", url], check=True, capture_output=True)
     database.crash()
-    est, status = free_ports(2)
+    est, status, portal = free_ports(3)
     command: list[str | Path] = [
         CERTUARY,
         "--home",
@@ -39,10 +39,19 @@ def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itsel
         str(est),
         "--status-port",
         str(status),
+        "--portal-port",
+        str(portal),
     ]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    server = RunningServer(home=home, est_port=est, status_port=status, process=process, log=tmp_path / "log")
+    server = RunningServer(
+        home=home,
+        est_port=est,
+        status_port=status,
+        portal_port=portal,
+        process=process,
+        log=tmp_path / "log",
+    )
     try:
         refused = ask_until(server, 503)
         assert "the database cannot be reached" in refused.text

@@ -94,7 +94,7 @@ def test_processes_end_with_a_killed_supervisor_and_a_new_start_works(
     with running_server(home) as server, Load(server) as load:
         load.wait_for(20)
         orphans = children(server)
-        assert len(orphans) == 2
+        assert len(orphans) == 3
         kill(server.process.pid)
         took = until(lambda: not any(map(is_running, orphans)), 10, "the end of the orphans")
         tell(f"supervisor killed: its processes ended after {took:.2f} s")

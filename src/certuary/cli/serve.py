@@ -30,7 +30,7 @@ def serve_command(
     ] = None,
     portal_port: Annotated[
         int | None,
-        typer.Option("--portal-port", help="Kept for the portal; nothing listens there yet. (default: 8444)"),
+        typer.Option("--portal-port", help="The portal over HTTPS. (default: 8444)"),
     ] = None,
     status_port: Annotated[
         int | None, typer.Option("--status-port", help="CRLs and health over HTTP. (default: 8080)")

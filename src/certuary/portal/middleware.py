@@ -10,10 +10,13 @@ from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 from django.utils.http import urlencode
 
+from certuary.errors import CertuaryError, DatabaseDown
 from certuary.portal import installed_deps
 from certuary.portal.access import PUBLIC, rule_of
 from certuary.portal.backend import is_believed
 from certuary.portal.models import PortalUser
+from certuary.portal.problem import problem_page
+from certuary.portal.views.failures import database_away
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -32,6 +35,12 @@ class DepsMiddleware:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         response.setdefault("Cache-Control", "no-store")
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """An error of ours that a page let pass; any other is `views.failures.server_error`'s."""
+        if isinstance(exception, DatabaseDown):
+            return database_away(request)
+        return problem_page(request, exception) if isinstance(exception, CertuaryError) else None
 
 
 class AccessMiddleware:

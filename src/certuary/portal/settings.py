@@ -105,6 +105,7 @@ def _session_settings() -> dict[str, Any]:
         "CSRF_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SAMESITE": "Strict",
         "CSRF_USE_SESSIONS": False,
+        "CSRF_FAILURE_VIEW": "certuary.portal.views.failures.csrf_failure",
         "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
     }
 

@@ -20,8 +20,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from certuary.errors import Conflict, NotFound
+from certuary.errors import Conflict, NotAuthenticated, NotFound
 from certuary.portal.deps import change_deps_of, deps_of
+from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.models import PendingChange, PortalUser
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
@@ -159,12 +160,19 @@ def use_up(request: HttpRequest, token: str) -> None:
 
 
 def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple[Actor, ChangeDeps]:
-    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`."""
+    """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`,
+    `RateLimited`."""
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
+    check_guesses(_user(request).pk)
     deps, gate = deps_of(request), deps_of(request).gate()
     before = change_deps_of(request)
-    signer = authenticate_user(username, password, deps.passwords, gate, before)
+    try:
+        signer = authenticate_user(username, password, deps.passwords, gate, before)
+    except NotAuthenticated:
+        count_guess(_user(request).pk)
+        raise
+    forget_guesses(_user(request).pk)
     sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
     records = BelievedRecords(deps.records, gate)
     return signer.actor, replace(before, sealing=sealing, records=records)

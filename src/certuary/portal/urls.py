@@ -17,6 +17,10 @@ from certuary.portal.views import (
     search,
 )
 
+handler400 = "certuary.portal.views.failures.bad_request"
+handler404 = "certuary.portal.views.failures.not_found"
+handler500 = "certuary.portal.views.failures.server_error"
+
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", LoginView.as_view(template_name="portal/sign_in.html"), name="sign-in"),

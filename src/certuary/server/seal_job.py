@@ -14,12 +14,13 @@ import structlog
 
 from certuary.services.high_water import HighWater
 from certuary.services.ports import AuditRow, Clock, LeaseStore, RecordStore, RecordTransaction, Subject
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import Key, RecordGate
 from certuary.services.watch_seals import Look, SealWatch, sentence
 
 LEASE = "seals"
 LEASE_SECONDS = 10
 _LEASE_RENEWAL_SECONDS = 3.0
+_PATIENCE_SECONDS = 3.0
 _EVERY_SECONDS = 0.45
 _REST_FACTOR = 9.0
 """A look that took t seconds is followed by none for 9 t: at most a tenth of a core, however many records there are."""
@@ -47,7 +48,11 @@ class SealJob:
     def __init__(self, deps: SealJobDeps) -> None:
         self._deps = deps
         self._broken: Mapping[Subject, str] = {}
+        # Who can write to the database can write there what was told, so it is asked only when the lease changes hands.
         self._told: Mapping[Subject, str] | None = None
+        self._untouched: set[Key] = set()
+        self._insisted: Mapping[Subject, str] = {}
+        self._silent_since = deps.steady()
         self._next_at = float("-inf")
         self._leased_until = float("-inf")
         self._ask_lease_at = float("-inf")
@@ -64,7 +69,8 @@ class SealJob:
         self._broken = look.broken
         if self._deps.gate.seen is not None and not look.broken:
             self._deps.high_water.rise(self._deps.gate.seen)
-        if self._holds_lease(began):
+        self._untouched |= set(look.quiet)
+        if self._holds_lease(began) or self._nobody_tells(look, began):
             self._tell(look)
         ended = self._deps.steady()
         self._next_at = ended + max(_EVERY_SECONDS - (ended - began), _REST_FACTOR * (ended - began), 0.0)
@@ -83,20 +89,33 @@ class SealJob:
                 self._told = None  # another tells; what it told is in the database
         return now < self._leased_until
 
+    def _nobody_tells(self, look: Look, now: float) -> bool:
+        """Whether the lease is held by somebody who is silent, such as a row that plain SQL wrote. Once per finding."""
+        if look.broken == self._insisted or look.broken == self._deps.records.problems_told():
+            self._silent_since = now
+            return False
+        if now - self._silent_since < _PATIENCE_SECONDS:
+            return False
+        self._insisted = look.broken
+        return True
+
     def _tell(self, look: Look) -> None:
         if self._told is None:
             self._told = self._deps.records.problems_told()
-        if not look.quiet and not look.quiet_manifest and look.broken == self._told:
+        is_counted_back = look.revision < look.highest_revision
+        is_news = look.broken != self._told or look.quiet_manifest or is_counted_back
+        if not is_news and not self._untouched:
             return
         with self._deps.records.transaction() as transaction:
-            told = transaction.problems_told()
-            self._tell_changes(transaction, told, look.broken)
-            for key in look.quiet:
+            transaction.rise_above(look.highest_revision)
+            self._tell_changes(transaction, self._told, look.broken)
+            for key in self._untouched:
                 transaction.touch(key.kind, key.id)
-            if look.quiet_manifest or told.keys() != look.broken.keys():
+            if look.quiet_manifest or is_counted_back or self._told.keys() != look.broken.keys():
                 # Who serves has read a record before it broke, or not since it was mended.
                 transaction.touch_manifest()
         self._told = dict(look.broken)
+        self._untouched.clear()
 
     def _tell_changes(
         self,

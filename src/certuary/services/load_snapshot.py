@@ -76,7 +76,8 @@ class SnapshotLoader:
             if delta.revision < self._revision:
                 # An older database was put in place: what it no longer has, no delta tells.
                 return self.load()
-            if delta.revision == self._revision and delta.properties == self._properties:
+            is_same = delta.revision == self._revision and delta.properties == self._properties
+            if is_same and not trusted.renewed:
                 return None
             return self._absorb(trusted)
 

@@ -275,6 +275,10 @@ class RecordTransaction(ManifestSource, Protocol):
         """Have every process read the row again. Nothing happens when it is gone."""
         ...
 
+    def rise_above(self, revision: int) -> None:
+        """Let the new revision be above that one, too: somebody set it back."""
+        ...
+
     def touch_manifest(self) -> None:
         """The same for the manifest and all its parts."""
         ...
@@ -346,15 +350,17 @@ class ConfigDelta:
     manifest: ManifestRow | None = None
     parts: tuple[ManifestPartRow, ...] = ()
     """Those that changed, like `records`."""
+    part_names: frozenset[tuple[str, int]] | None = None
+    """Kind and number of all parts that there are now; None when nothing changed."""
     counts: Mapping[RecordKind, int] = field(default_factory=dict)
     """How many records of each kind there are now; empty when nothing changed."""
 
 
 class ConfigFeed(Protocol):
     def read(self, since: int) -> ConfigDelta:
-        """Everything with a revision above `since` (0: everything that is not retired), and all properties.
+        """Everything with a revision above `since` (0: everything that is not retired), all properties, the manifest.
 
-        Two cheap statements when nothing changed.
+        Three cheap statements when nothing changed.
         """
         ...
 

@@ -11,37 +11,52 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from certuary.core.manifest import PartName
 from certuary.errors import InvalidSeal
 from certuary.services.high_water import Seen
-from certuary.services.ports import ConfigDelta, ConfigFeed, Record, RecordKind
+from certuary.services.ports import ConfigDelta, ConfigFeed, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of
+from certuary.services.seal_changes import name_of
 
 RaiseHighWater = Callable[[Seen], None]
 
 RECORDS_BETWEEN_YIELDS: Final = 50
+LOOK_AGAIN_SECONDS: Final = 1.0
+_REST_FACTOR: Final = 9.0
+"""A look that took t seconds is followed by none for 9 t, however many records there are."""
 MISSING: Final = "its row is gone, deleted or marked as removed, and nobody entitled signed that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedDelta:
     """`delta` holds believed records only. `blocked` says why nothing at all can be believed; `distrusted` are the
-    records that are left out now, each with a sentence."""
+    records that are left out now, each with a sentence. `renewed` when that is another picture at the same revision."""
 
     delta: ConfigDelta
     blocked: str | None = None
     distrusted: Mapping[Key, str] = field(default_factory=dict)
+    renewed: bool = False
 
 
 class TrustedFeed:
     """For one thread at a time."""
 
-    def __init__(self, feed: ConfigFeed, gate: RecordGate, raise_high_water: RaiseHighWater) -> None:
+    def __init__(
+        self,
+        feed: ConfigFeed,
+        gate: RecordGate,
+        raise_high_water: RaiseHighWater,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._feed = feed
         self._gate = gate
         self._raise_high_water = raise_high_water
+        self._steady = steady
+        self._look_again_at = float("-inf")
+        self._manifest: ManifestRow | None = None
         self._forget()
 
     def read(self, since: int) -> TrustedDelta:
@@ -49,25 +64,47 @@ class TrustedFeed:
         delta = self._feed.read(since)
         if since and delta.revision <= since:
             # Nothing new, or an older database, which the caller reads anew from the beginning.
-            return self._with_state(delta)
+            return self._look_again(delta) if delta.revision == since else self._with_state(delta)
         if not since:
             self._forget()
             return self._take_whole(delta)
         if self._blocked or self._bad or not self._adds_up(delta):
-            whole = self._take_whole(self._feed.read(0))
-            return replace(whole, delta=replace(whole.delta, revoked=delta.revoked))
+            return self._read_whole(delta)
         return self._take_changes(delta)
+
+    def _read_whole(self, delta: ConfigDelta) -> TrustedDelta:
+        """In place of `delta`, whose revision it keeps: what was revoked since, the next read has yet to tell."""
+        began = self._steady()
+        whole = self._take_whole(self._feed.read(0))
+        took = self._steady() - began
+        self._look_again_at = began + took + max(LOOK_AGAIN_SECONDS, _REST_FACTOR * took)
+        return replace(whole, delta=replace(whole.delta, revision=delta.revision, revoked=delta.revoked))
+
+    def _look_again(self, delta: ConfigDelta) -> TrustedDelta:
+        """What is left out may have been put back before anybody could tell, and so without a new revision."""
+        # Who sets the database back may set its revision to the one that was read last, or it may rise to that.
+        is_other = delta.manifest != self._manifest
+        is_due = (self._blocked or self._bad) and self._steady() >= self._look_again_at
+        if not is_other and not is_due:
+            return self._with_state(delta)
+        before = self._blocked, self._bad, self._good
+        whole = self._read_whole(delta)
+        if (self._blocked, self._bad, self._good) == before:
+            return self._with_state(delta)
+        return replace(whole, renewed=True)
 
     def _forget(self) -> None:
         self._blocked: str | None = None
         self._good: dict[Key, str] = {}
         self._bad: dict[Key, str] = {}
         self._parts: dict[PartName, str] = {}
+        self._compromised: Mapping[str, datetime] = {}
 
     def _with_state(self, delta: ConfigDelta) -> TrustedDelta:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
 
     def _take_manifest(self, delta: ConfigDelta, *, whole: bool) -> bool:
+        self._manifest = delta.manifest
         try:
             self._gate.take_head(delta.manifest)
         except InvalidSeal as problem:
@@ -91,7 +128,7 @@ class TrustedFeed:
         believed = self._believed(delta.records)
         self._find_missing(delta)
         gone = tuple((key.kind, key.id) for key in before.keys() - self._good.keys())
-        self._parts = dict(self._gate.head.parts)
+        self._remember_head()
         return self._with_state(replace(delta, records=believed, retired=gone))
 
     def _take_changes(self, delta: ConfigDelta) -> TrustedDelta:
@@ -99,8 +136,12 @@ class TrustedFeed:
             self._good.pop(Key(kind, record_id), None)
         believed = self._believed(delta.records)
         gone = tuple((key.kind, key.id) for key in self._bad)
-        self._parts = dict(self._gate.head.parts)
+        self._remember_head()
         return self._with_state(replace(delta, records=believed, retired=(*delta.retired, *gone)))
+
+    def _remember_head(self) -> None:
+        self._parts = dict(self._gate.head.parts)
+        self._compromised = self._gate.head.compromised
 
     def _believed(self, records: Iterable[Record]) -> tuple[Record, ...]:
         believed: list[Record] = []
@@ -110,7 +151,7 @@ class TrustedFeed:
                 self._gate.check(record)
             except InvalidSeal as problem:
                 self._good.pop(key, None)
-                self._bad[key] = _sentence(record.kind, record.values.get("name"), problem.detail)
+                self._bad[key] = _sentence(record.kind, name_of(record), problem.detail)
             else:
                 entry = self._gate.entry(key)
                 assert entry is not None
@@ -132,9 +173,11 @@ class TrustedFeed:
         """Whether the changes lead from what was believed to just what the manifest lists."""
         if not self._take_manifest(delta, whole=False):
             return False
-        kinds = frozenset(delta.counts)
-        if self._gate.broken_parts(kinds):
+        kinds, head = frozenset(delta.counts), self._gate.head
+        if self._gate.broken_parts(kinds) or self._lacks_parts(delta, kinds):
             return False
+        if head.compromised != self._compromised:
+            return False  # what was believed is to be looked at again
         changed = {key_of(record) for record in delta.records}
         retired = {Key(kind, record_id) for kind, record_id in delta.retired}
         if any(self._gate.entry(key) is not None for key in retired):
@@ -143,6 +186,12 @@ class TrustedFeed:
         counted = Counter(key.kind for key in kept)
         adds_up = all(counted[kind] == count for kind, count in delta.counts.items())
         return adds_up and self._are_listed(changed, kinds)
+
+    def _lacks_parts(self, delta: ConfigDelta, kinds: frozenset[RecordKind]) -> bool:
+        """Whether a part was deleted, of which the changes say nothing."""
+        if delta.part_names is None:
+            return False
+        return any(name.kind in kinds and name not in delta.part_names for name in self._gate.head.parts)
 
     def _are_listed(self, changed: set[Key], kinds: frozenset[RecordKind]) -> bool:
         """Of the parts that changed: every entry is that of a record which came now, or was believed as it is."""
@@ -160,5 +209,5 @@ def _kind(name: PartName) -> RecordKind:
     return name.kind  # type: ignore[return-value]  # of the kinds that the feed counts
 
 
-def _sentence(kind: str, name: object, detail: str) -> str:
+def _sentence(kind: str, name: str, detail: str) -> str:
     return f"{kind} {name!r} is left out: {detail}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from certuary.core.manifest import Entry
@@ -27,6 +28,8 @@ from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 _RECORDS_AT_ONCE: Final = 500
+_UNREACHED_REVISION: Final = 2**62
+"""No number of changes leads there: plain SQL wrote it, and going on from there would soon leave the column's range."""
 
 
 class RowWatch(Protocol):
@@ -54,12 +57,14 @@ MANIFEST: Final = Subject("manifest", "head")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`broken` says why, by subject; `quiet` are rows that changed without a new revision; `manifest_changed` when the
-    manifest did."""
+    """`broken` says why, by subject; `quiet` are rows that may have changed without a new revision since they were last
+    read; `quiet_manifest` when the manifest did. Who serves may have read `highest_revision`."""
 
     broken: Mapping[Subject, str]
     quiet: tuple[Key, ...]
     quiet_manifest: bool
+    revision: int
+    highest_revision: int
 
 
 @dataclass(slots=True)
@@ -78,7 +83,8 @@ class SealWatch:
         self._rows = rows
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
-        self._revision = -1
+        self._revision = self._highest = -1
+        self._compromised: Mapping[str, datetime] = {}
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
     def look(self) -> Look:
@@ -87,6 +93,8 @@ class SealWatch:
 
     def _look(self) -> Look:
         revision, first = self._rows.revision(), self._revision < 0
+        if revision < _UNREACHED_REVISION:
+            self._highest = max(self._highest, revision)
         manifest = self._rows.manifest(), self._rows.manifest_parts()
         moved = not first and manifest != self._manifest
         quiet_manifest = moved and revision <= self._revision
@@ -95,31 +103,45 @@ class SealWatch:
             self._gate.take_head(manifest[0])
         except InvalidSeal as problem:
             self._revision = revision
-            return Look(broken={MANIFEST: problem.detail}, quiet=(), quiet_manifest=quiet_manifest)
+            return Look(
+                broken={MANIFEST: problem.detail},
+                quiet=(),
+                quiet_manifest=quiet_manifest,
+                revision=revision,
+                highest_revision=self._highest,
+            )
         self._gate.take_all_parts(manifest[1])
-        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved)]
+        doubted = self._compromised != self._gate.head.compromised
+        self._compromised = self._gate.head.compromised
+        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved, doubted)]
         self._revision = revision
         return Look(
             broken={**self._broken_parts(), **self._broken_records()},
             # Before the first look anything may have happened; of what is sound, nobody has to be told.
             quiet=self._broken_keys() if first else tuple(quiet),
             quiet_manifest=quiet_manifest,
+            revision=revision,
+            highest_revision=self._highest,
         )
 
-    def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:
-        """Those whose row changed, or came or went, without a new revision."""
+    def _look_at(self, kind: RecordKind, manifest_moved: bool, doubted: bool) -> Iterator[Key]:
+        """Those whose row broke, changed, or came or went, so that who serves may not have read it since. `doubted` has
+        every record checked."""
         known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
         entries = dict(self._gate.entries(kind))
         changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
         if manifest_moved:
             changed |= {number for number in fingerprints if known.entries.get(number) != entries.get(number)}
+        checked = set(fingerprints) if doubted else changed
         gone = known.fingerprints.keys() - fingerprints.keys()
         known.broken = {
             number: told
             for number, told in known.broken.items()
-            if number in fingerprints and number not in changed
+            if number in fingerprints and number not in checked
         }
-        yield from self._check(kind, known, changed)
+        for key in self._check(kind, known, checked):
+            if key.id in changed:
+                yield key
         for number in entries.keys() - fingerprints.keys():
             known.broken[number] = Subject(kind, entries[number].name), MISSING
             if number in gone:
@@ -127,6 +149,7 @@ class SealWatch:
         known.fingerprints, known.entries = fingerprints, entries
 
     def _check(self, kind: RecordKind, known: _Known, changed: Iterable[int]) -> Iterator[Key]:
+        """Those whose revision is not new."""
         numbers = sorted(changed)
         for start in range(0, len(numbers), _RECORDS_AT_ONCE):
             for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
@@ -135,7 +158,8 @@ class SealWatch:
                     self._gate.check(record)
                 except InvalidSeal as problem:
                     known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
-                if record.revision <= self._revision:
+                # A revision that rose since the last look may have been read before the row was broken.
+                if record.revision <= self._revision or key.id in known.broken:
                     yield key
 
     def _broken_parts(self) -> dict[Subject, str]:

@@ -24,7 +24,10 @@ class DjangoConfigFeed:
 
 def _read(since: int) -> ConfigDelta:
     if since and _revision() == since:
-        return ConfigDelta(revision=since, records=(), retired=(), properties=_properties(), revoked=())
+        properties, manifest = _properties(), manifests.head()
+        return ConfigDelta(
+            revision=since, records=(), retired=(), properties=properties, revoked=(), manifest=manifest
+        )
     with consistent_read():
         return ConfigDelta(
             revision=_revision(),
@@ -34,6 +37,7 @@ def _read(since: int) -> ConfigDelta:
             revoked=_revoked(since),
             manifest=manifests.head(),
             parts=manifests.parts_since(since),
+            part_names=manifests.part_names(),
             counts={kind: _count(kind) for kind in KINDS},
         )
 

@@ -23,6 +23,10 @@ def parts_since(revision: int) -> tuple[ManifestPartRow, ...]:
     return tuple(ManifestPartRow(kind=row.kind, number=row.number, body=row.body) for row in rows)
 
 
+def part_names() -> frozenset[tuple[str, int]]:
+    return frozenset(ManifestPart.objects.values_list("kind", "number"))
+
+
 def put_head(row: ManifestRow) -> None:
     Manifest.objects.update_or_create(id=_ID, defaults={"body": row.body, "signature": row.signature})
 

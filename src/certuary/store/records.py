@@ -150,6 +150,9 @@ class DjangoRecordTransaction:
     def touch(self, kind: RecordKind, record_id: int) -> None:
         record_rows.MODELS[kind]._default_manager.filter(pk=record_id).update(revision=self._revision())
 
+    def rise_above(self, revision: int) -> None:
+        self._config.value = max(self._config.value, revision)
+
     def touch_manifest(self) -> None:
         manifests.touch_parts(self._revision())
 
