@@ -159,7 +159,14 @@ def _record(record: Record, **more: object) -> Mapping[str, object]:
 def _certificate(foreign: Foreign) -> Mapping[str, object]:
     row = foreign.certificate
     keys = ("id", "pk", "number", "certificate_id", "certificate")
-    return {**dict.fromkeys(keys, row["id"]), "serial": row["serial"], "authority": row["authority_id"]}
+    same = dict.fromkeys(keys, row["id"])
+    return {**same, "serial": row["serial"], "authority": row["authority_id"], "form": "pem"}
+
+
+def _event(foreign: Foreign) -> Mapping[str, object]:
+    from certuary.store.models import AuditEvent
+
+    return {"number": AuditEvent.objects.get(target=f"application:{foreign.application.values['name']}").pk}
 
 
 KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
@@ -167,6 +174,7 @@ KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
     "user": lambda foreign: _record(foreign.user),
     "group": lambda foreign: _record(foreign.group, code=foreign.group.values["code"]),
     "certificate": _certificate,
+    "audit": _event,
     "seal": lambda foreign: _record(foreign.application),
     "confirm": lambda foreign: {"token": foreign.pending_token},
 }

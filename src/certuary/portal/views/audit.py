@@ -291,7 +291,10 @@ def _row(stored: StoredEvent) -> Row:
             Cell(text=event.at.isoformat(), html=moment(event.at)),
             Cell(text=event.actor, html=actor),
             Cell(text=event.target, html=target),
-            Cell(text=event.address, html=format_html('<span class="mono text-nowrap">{}</span>', event.address)),
+            Cell(
+                text=event.address,
+                html=format_html('<span class="mono text-nowrap">{}</span>', event.address),
+            ),
             Cell(
                 text=event.request_id,
                 html=request_id,

@@ -43,10 +43,10 @@ from certuary.store.database import read
 from certuary.store.models import Application, Profile, ProfileVersion
 
 _KINDS: Final = (
-    ("", "Subject begins with"),
-    ("san", "Alternative name contains"),
+    ("", "Subject"),
+    ("san", "Alternative name"),
     ("serial", "Serial number"),
-    ("sha256", "SHA-256 fingerprint"),
+    ("sha256", "SHA-256"),
 )
 _STATUSES: Final = (("", "Any"), ("valid", "Valid"), ("expired", "Expired"), ("revoked", "Revoked"))
 _WINDOWS: Final = (("", "Any"), ("7", "Within 7 days"), ("30", "Within 30 days"), ("90", "Within 90 days"))

@@ -37,6 +37,8 @@ PAGES: Final = {
     "user": "/users/{}/",
     "authority": "/authorities/{}/",
 }
+_SHARED: Final = ("profile", "label", "authority")
+"""Kinds that belong to no group: of others, a row that is gone cannot say whose it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,7 @@ def _broken_of(kind: RecordKind, request: HttpRequest, gate: RecordGate) -> list
                     )
                 )
     for number, entry in gate.entries(kind).items():
-        if number not in there:
+        if number not in there and (scope.group_ids is None or kind in _SHARED):
             found.append(Broken(kind=kind, name=entry.name, reason=MISSING, url=f"/seals/{kind}/{number}/"))
     return found
 
