@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -97,7 +99,7 @@ def test_pages_forward_and_back_show_each_row_once_while_rows_are_added(wanted: 
     back = search_certificates(search(**wanted), before=second.newer, limit=3)
     assert [row.serial for row in back.certificates] == before[:3]
     assert back.older == first.older
-    assert back.newer is not None or wanted == {"subject_prefix": "never"}
+    assert back.newer is not None
     assert len(before) == len(set(before)) == 10
 
 
@@ -121,7 +123,7 @@ def test_several_applications_come_as_one_list_and_others_not_at_all(
     two_applications: tuple[int, int],
 ) -> None:
     one, two = two_applications
-    expected = []
+    expected: list[int] = []
     for application_id in (one, two, two, 99, one, 99, two, two):
         (row,) = store(application_id=application_id)
         if application_id != 99:
@@ -145,9 +147,7 @@ def test_a_profile_is_found_by_all_of_its_versions() -> None:
 
 @pytest.mark.parametrize("typed", ["100%_of!it", "back\\slash", 'quo"te', "apo'strophe", "zoë"])
 def test_a_name_with_characters_of_patterns_is_found_as_it_is(typed: str) -> None:
-    from json import dumps
-
-    (row,) = store(alternative_names=dumps([f"URI:urn:{typed}"], separators=(",", ":")))
+    (row,) = store(alternative_names=json.dumps([f"URI:urn:{typed}"], separators=(",", ":")))
     store(alternative_names='["URI:urn:100xxof!it"]')
     assert walk(search(alternative_name=typed)) == [row.serial]
 
@@ -163,8 +163,6 @@ def test_a_search_without_an_index_stops_says_so_and_goes_on(monkeypatch: pytest
 
 
 def test_a_fingerprint_is_of_the_key_or_of_the_certificate() -> None:
-    import hashlib
-
     (row,) = store(key_hash="cd" * 32, der=b"\x30\x00one", application_id=7)
     of_der = hashlib.sha256(row.der).hexdigest()
     for fingerprint in (row.key_hash, of_der):

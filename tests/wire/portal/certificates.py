@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from certuary.core.names import alternative_names_text, subject_key, subject_text
 from certuary.core.values import key_hash, serial_to_text
 from certuary.services.ports import CertificateRow, Record
+from certuary.services.register_application import Grants, NewApplication, register_application
 from tests.wire.portal.pages import PASSWORD, Portal
 
-KEYS = {
+KEYS: dict[str, Callable[[], Any]] = {
     "ec-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ec-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "ec-p521": lambda: ec.generate_private_key(ec.SECP521R1()),
@@ -28,8 +30,6 @@ _serials = itertools.count(0x0193_5B2A_0000 << 96)
 
 
 def add_application(portal: Portal, name: str, group: str) -> Record:
-    from certuary.services.register_application import Grants, NewApplication, register_application
-
     actor, deps = portal.changes_as()
     new = NewApplication(name=name, username=name, password=PASSWORD, grants=Grants(group=group))
     return register_application(actor, new, portal.deps.passwords, deps).record

@@ -13,7 +13,7 @@ from certuary.core.values import serial_to_text
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from certuary.services.ports import CertificateRow
 from tests.wire.portal.certificates import KEYS, add_application, add_certificate, page_of
-from tests.wire.portal.pages import Confirm, Portal, PortalClient, SignIn, text_of
+from tests.wire.portal.pages import Confirm, Page, Portal, PortalClient, SignIn, text_of
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -112,7 +112,6 @@ def test_an_authority_and_its_crl_are_handed_out(client: PortalClient) -> None:
     assert "issuing" in text_of(client.get("/authorities/"))
     page = text_of(client.get("/authorities/2/"))
     assert "The portal never opens it" in page
-    assert "cessationOfOperation" not in page
     crl = client.get("/authorities/2/download/crl/")
     assert crl["Content-Type"] == "application/pkix-crl"
     assert len(x509.load_der_x509_crl(crl.content)) == 0
@@ -213,7 +212,7 @@ def test_characters_of_query_languages_are_only_characters(
         given["target"] = typed
     answer = client.get(path, given)
     assert answer.status_code == 200
-    assert page_of(row) not in answer.content.decode() or typed in "x"
+    assert page_of(row) not in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -237,8 +236,9 @@ def test_a_table_for_a_spreadsheet_holds_no_formula(
 def test_the_search_field_goes_to_what_is_meant(row: CertificateRow, client: PortalClient) -> None:
     serial = serial_to_text(row.serial)
     for typed in (serial, serial.upper(), row.key_hash, "device-1", "device-1.plant.example"):
-        answer = client.get("/search/", {"q": typed})
+        answer: Page = client.get("/search/", {"q": typed})
         assert (answer.status_code, answer.url) == (302, page_of(row)), typed
-    assert client.get("/search/", {"q": "quickstart"}).url == "/applications/1/"
+    application: Page = client.get("/search/", {"q": "quickstart"})
+    assert application.url == "/applications/1/"
     assert "Certificates" in text_of(client.get("/search/", {"q": "dev"}))
     assert "Nothing found" in text_of(client.get("/search/", {"q": "never"}))
