@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allauth.account.views import LoginView, LogoutView
-from django.urls import include, path, re_path
+from django.urls import include, path
 
 from certuary.portal.views import (
     audit,
@@ -31,15 +31,15 @@ urlpatterns = [
     path("certificates/", certificates.certificates, name="certificates"),
     path("certificates/<str:serial>/", certificates.certificate, name="certificate"),
     path("certificates/<str:serial>/revoke/", certificates.revoke_certificate, name="certificate-revoke"),
-    re_path(
-        r"^certificates/(?P<serial>[^/]+)/download/(?P<form>pem|der|p7b|chain)/$",
+    path(
+        "certificates/<str:serial>/download/<str:form>/",
         certificates.certificate_download,
         name="certificate-download",
     ),
     path("authorities/", authorities.authorities, name="authorities"),
     path("authorities/<int:number>/", authorities.authority, name="authority"),
-    re_path(
-        r"^authorities/(?P<number>[0-9]{1,9})/download/(?P<form>pem|der|p7b|chain|chain-p7b|crl)/$",
+    path(
+        "authorities/<int:number>/download/<str:form>/",
         authorities.authority_download,
         name="authority-download",
     ),

@@ -20,7 +20,7 @@ from certuary.portal.lifebar import Lifebar
 from certuary.portal.rows import SealStates
 from certuary.portal.tables import Cell
 from certuary.portal.templatetags.portal import state
-from certuary.services.authorities import certificate_der, chain_of, export_certificates
+from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
 from certuary.services.ports import CrlRow, Record
 from certuary.store.crls import DjangoCrlStore
 
@@ -89,6 +89,8 @@ def authority_download(request: HttpRequest, number: int, form: str) -> HttpResp
         if crl is None:
             raise Http404
         return download(crl.der, "crl", name)
+    if form not in FORMATS:
+        raise Http404
     return download(export_certificates((certificate_der(record),), form), form, name)
 
 

@@ -27,7 +27,7 @@ from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, TextFilter, table_response, without
 from certuary.portal.templatetags.portal import copy_button, moment
 from certuary.portal.visible import visible
-from certuary.services.authorities import certificate_der, chain_of, export_certificates
+from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
 from certuary.services.ports import CertificateRow, Record
 from certuary.services.verify_marks import check_certificate_der
@@ -163,6 +163,8 @@ def certificate(request: HttpRequest, serial: str) -> HttpResponse:
 
 def certificate_download(request: HttpRequest, serial: str, form: str) -> HttpResponse:
     row = find_or_404(request, serial)
+    if form not in (*FORMATS, "chain"):
+        raise Http404
     name = serial_to_text(row.serial)
     if form == "chain":
         authority = deps_of(request).records.find("authority", id=row.authority_id)
