@@ -19,7 +19,7 @@ from certuary.store.database import read
 from certuary.store.events_by_time import SLACK, first_number_at
 from certuary.store.models import AuditEvent, Certificate
 
-LOOKED_AT: Final = 20_000
+LOOKED_AT: Final = 10_000
 _EXPORTED: Final = 1000
 
 

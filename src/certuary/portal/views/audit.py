@@ -116,7 +116,7 @@ def audit(request: HttpRequest) -> HttpResponse:
             TextFilter(name="since", title="Since (UTC)", value=given["since"], kind="datetime-local"),
             TextFilter(name="until", title="Until (UTC)", value=given["until"], kind="datetime-local"),
         ),
-        note="Looked at 20,000 events for this page; Older goes on from there." if page.stopped else "",
+        note="Looked at 10,000 events for this page; Older goes on from there." if page.stopped else "",
         empty_title="This search cannot be done" if problem else "No event",
         empty_text=problem or "Nothing that you may see fits; what happened leaves its trace here.",
     )

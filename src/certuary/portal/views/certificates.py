@@ -25,7 +25,7 @@ from certuary.portal.problem import problem_page
 from certuary.portal.scope import Scope
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, TextFilter, table_response, without
-from certuary.portal.templatetags.portal import copy_button, moment
+from certuary.portal.templatetags.portal import moment
 from certuary.portal.visible import visible
 from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
@@ -316,10 +316,7 @@ def _row(row: CertificateRow, names: Names, now: datetime) -> Row:
     name = common_name(row)
     short = format_html('<span class="clip">{}</span>', name)
     code = format_html(
-        '<span class="mono text-nowrap" title="{}">\u2026{}</span>{}',
-        serial,
-        serial[-_SHORT_SERIAL:],
-        copy_button(serial, "the serial number"),
+        '<span class="mono text-nowrap" title="{}">\u2026{}</span>', serial, serial[-_SHORT_SERIAL:]
     )
     application = names.application(row.application_id)
     return Row(
@@ -336,13 +333,13 @@ def _row(row: CertificateRow, names: Names, now: datetime) -> Row:
 
 
 def _note(page: SearchPage) -> str:
-    return "Looked at 20,000 certificates for this page; Older goes on from there." if page.stopped else ""
+    return "Looked at 10,000 certificates for this page; Older goes on from there." if page.stopped else ""
 
 
 def _empty_title(problem: str, page: SearchPage) -> str:
     if problem:
         return "This search cannot be done"
-    return "Nothing among the 20,000 that were looked at" if page.stopped else "No certificate"
+    return "Nothing among the 10,000 that were looked at" if page.stopped else "No certificate"
 
 
 def _empty_text(problem: str, page: SearchPage, *, is_filtered: bool) -> str:
