@@ -79,6 +79,21 @@ RULES: Final[Mapping[str, Rule]] = {
     "refusals": EVERYBODY,
     "refusal": EVERYBODY,
     "refusal-try": EVERYBODY,
+    "certificates": EVERYBODY,
+    "certificate": EVERYBODY,
+    "certificate-download": EVERYBODY,
+    "certificate-revoke": OFFICERS,
+    "authorities": EVERYBODY,
+    "authority": EVERYBODY,
+    "authority-download": EVERYBODY,
+    "audit": EVERYBODY,
+    "audit-export": EVERYBODY,
+    "audit-event": EVERYBODY,
+    "search": EVERYBODY,
+    "seals": roles(CA_ADMINISTRATOR, AUDITOR),
+    "seal": EVERYBODY,
+    "seal-sign": CA_ADMINISTRATORS,
+    "seal-forget": CA_ADMINISTRATORS,
 }
 
 

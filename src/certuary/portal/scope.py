@@ -1,34 +1,82 @@
-"""What a person sees: a CA Administrator everything, everybody else what belongs to their groups.
-
-What is not theirs is not found: a refusal would say that it is there.
-"""
+"""What a user may see: everything, or what belongs to the user's groups. What is not theirs is not there: 404."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest
 
-from certuary.errors import NotFound
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
-from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR
+from certuary.services.entitlement import AUDITOR, CA_ADMINISTRATOR
 from certuary.services.ports import Record
+from certuary.store.audit_pages import Reach
+from certuary.store.database import read
+from certuary.store.models import Application
 
 
-def groups_of(request: HttpRequest) -> frozenset[int] | None:
-    """The numbers of the groups that are seen; None for all of them."""
-    user = request.user
-    assert isinstance(user, PortalUser)
-    return None if user.role == CA_ADMINISTRATOR else frozenset(user.group_ids)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """`group_ids` is None for whoever sees everything."""
+
+    user: str
+    role: str
+    group_ids: frozenset[int] | None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Scope:
+        user = request.user
+        assert isinstance(user, PortalUser)
+        groups = None if user.role == CA_ADMINISTRATOR else frozenset(_numbers(user.group_ids))
+        return cls(user=user.name, role=user.role, group_ids=groups)
+
+    def has_group(self, group_id: object) -> bool:
+        return self.group_ids is None or group_id in self.group_ids
+
+    def application_ids(self) -> tuple[int, ...] | None:
+        """Also of applications that were removed: their certificates stay. None for all."""
+        if self.group_ids is None:
+            return None
+        rows = Application.objects.filter(group_id__in=self.group_ids).values_list("id", flat=True)
+        return read(lambda: tuple(rows))
+
+    def has_application(self, request: HttpRequest, application_id: int | None) -> bool:
+        if self.group_ids is None:
+            return True
+        if application_id is None:
+            return False
+        application = deps_of(request).records.find_ever("application", application_id)
+        return application is not None and self.has_record(application)
+
+    def has_record(self, record: Record) -> bool:
+        """Profiles, labels, authorities and properties are everybody's to read."""
+        if self.group_ids is None:
+            return True
+        if record.kind == "application":
+            return self.has_group(record.values["group_id"])
+        if record.kind == "group":
+            return self.has_group(record.id)
+        if record.kind == "user":
+            return record.values["name"] == self.user or bool(
+                self.group_ids.intersection(_numbers(record.values["group_ids"]))
+            )
+        return True
+
+    def audit_reach(self) -> Reach | None:
+        """An auditor reads the whole log: what happened is not divided by groups."""
+        if self.group_ids is None or self.role == AUDITOR:
+            return None
+        rows = Application.objects.filter(group_id__in=self.group_ids).values_list("id", "name")
+        found = read(lambda: list(rows))
+        return Reach(
+            user=self.user,
+            application_names=tuple({name for _, name in found}),
+            application_ids=tuple(number for number, _ in found),
+        )
 
 
-def may_administer(request: HttpRequest) -> bool:
-    """Whether the buttons that change things are worth showing; the services decide."""
-    return getattr(request.user, "role", "") in (CA_ADMINISTRATOR, ADMINISTRATOR)
-
-
-def find_application(request: HttpRequest, number: int) -> Record:
-    record = deps_of(request).records.find("application", id=number)
-    groups = groups_of(request)
-    if record is None or (groups is not None and record.values["group_id"] not in groups):
-        raise NotFound(f"there is no application with number {number}")
-    return record
+def _numbers(values: object) -> tuple[int, ...]:
+    """A column that somebody edited by SQL may hold anything."""
+    if not isinstance(values, list | tuple):
+        return ()
+    return tuple(value for value in values if isinstance(value, int))

@@ -59,6 +59,17 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFilter:
+    """A typed filter beside the search field; `suggestions` are offered and do not bound it."""
+
+    name: str
+    title: str
+    value: str = ""
+    kind: str = "text"
+    suggestions: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     caption: str
     columns: Sequence[Column]
@@ -69,6 +80,9 @@ class Table:
     newer_text: str = "Newer"
     chips: Sequence[Chip] = ()
     choices: Sequence[Choice] = ()
+    texts: Sequence[TextFilter] = ()
+    note: str = ""
+    """Said under the rows, such as how far was looked."""
     search_label: str = ""
     query: str = ""
     empty_title: str = "Nothing here yet"
@@ -106,11 +120,11 @@ def _csv(table: Table) -> HttpResponse:
     writer = csv.writer(response)
     writer.writerow([column.name for column in table.columns])
     for row in table.rows:
-        writer.writerow([_safe(cell.text) for cell in row.cells])
+        writer.writerow([spreadsheet_safe(cell.text) for cell in row.cells])
     return response
 
 
-def _safe(text: str) -> str:
+def spreadsheet_safe(text: str) -> str:
     """A spreadsheet takes what begins so for a formula, and the text came from strangers."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 

@@ -41,10 +41,17 @@ def parse_kind(text: str) -> RecordKind:
 
 def show_record(records: RecordStore, gate: RecordGate, kind: RecordKind, name: str) -> Shown:
     """`records` are all of them, believed or not."""
-    record = find_record(records, kind, name)
+    return describe_seal(find_record(records, kind, name), gate)
+
+
+def describe_seal(record: Record, gate: RecordGate) -> Shown:
+    """Of a record that is retired, which no manifest lists, its own seal alone is asked."""
     statement = gate.statement(record, sealed_columns(record), record.version)
     try:
-        gate.check(record)
+        if record.removed_at is None:
+            gate.check(record)
+        else:
+            gate.check_alone(record)
         problem = None
     except InvalidSeal as refusal:
         problem = refusal.detail

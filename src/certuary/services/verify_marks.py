@@ -59,7 +59,7 @@ def _verify_certificates(
 ) -> Iterator[MarkFinding]:
     def check(row: CertificateRow) -> None:
         marker.check_certificate(row)
-        _check_der(row, issuers.get(row.authority_id))
+        check_certificate_der(row, issuers.get(row.authority_id))
 
     total = rows.count_certificates()
     done = 0
@@ -82,7 +82,7 @@ def _finding(
         yield MarkFinding(kind=kind, name=name_of(row), reason=problem.detail)
 
 
-def _check_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:
+def check_certificate_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:
     """`InvalidMark` when the DER is not that of the certificate which the record describes."""
     if issuer is None:
         raise InvalidMark(f"there is no authority {row.authority_id}")

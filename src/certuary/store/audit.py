@@ -36,7 +36,7 @@ def list_events(
     rows = _matching(wanted)
     if before is not None:
         rows = rows.filter(id__lt=before)
-    return read(lambda: tuple(_stored(row) for row in rows.order_by("-id")[:limit]))
+    return read(lambda: tuple(stored_event(row) for row in rows.order_by("-id")[:limit]))
 
 
 def all_events(wanted: AuditFilter = EVERY_EVENT, *, after: int = 0) -> Iterator[StoredEvent]:
@@ -61,7 +61,7 @@ def events_by_stream() -> Iterator[StoredEvent]:
     """Every event, stream by stream in the order of `seq`. Streamed; within `consistent_read`."""
     with database_errors():
         for row in AuditEvent.objects.order_by("stream", "seq", "id").iterator(chunk_size=MAX_PAGE):
-            yield _stored(row)
+            yield stored_event(row)
 
 
 def stream_processes() -> Mapping[str, str]:
@@ -72,7 +72,7 @@ def stream_processes() -> Mapping[str, str]:
 
 def _page_after(wanted: AuditFilter, after: int) -> tuple[StoredEvent, ...]:
     rows = _matching(wanted).filter(id__gt=after).order_by("id")
-    return read(lambda: tuple(_stored(row) for row in rows[:MAX_PAGE]))
+    return read(lambda: tuple(stored_event(row) for row in rows[:MAX_PAGE]))
 
 
 def _matching(wanted: AuditFilter):  # type: ignore[no-untyped-def]  # Django's own generic, inferred
@@ -86,7 +86,7 @@ def _matching(wanted: AuditFilter):  # type: ignore[no-untyped-def]  # Django's 
     return rows
 
 
-def _stored(row: AuditEvent) -> StoredEvent:
+def stored_event(row: AuditEvent) -> StoredEvent:
     event = AuditRow(
         at=row.at,
         kind=row.kind,

@@ -21,29 +21,29 @@ from certuary.store.database import read, time_parameter
 MAX_PAGE = 1000
 _LAST_CODE_POINT = chr(0x10FFFF)
 _COLUMNS = ", ".join(certificate_rows.READ)
-_SELECT = f"SELECT {_COLUMNS} FROM certificates WHERE "  # noqa: S608  # constants
+SELECT = f"SELECT {_COLUMNS} FROM certificates WHERE "  # noqa: S608  # constants
 # As the index is made: PostgreSQL bounds what an index entry holds.
 _INDEXED = 300
-_SUBJECT = f"substr(subject_key, 1, {_INDEXED})"
+SUBJECT = f"substr(subject_key, 1, {_INDEXED})"
 _VALID = "revoked_at IS NULL AND not_before <= %s AND not_after > %s ORDER BY id DESC LIMIT 1"
 _BY_SUBJECT = (
-    f"{_SELECT} {_SUBJECT} = substr(%s, 1, {_INDEXED}) AND subject_key = %s AND alternative_names = %s"
+    f"{SELECT} {SUBJECT} = substr(%s, 1, {_INDEXED}) AND subject_key = %s AND alternative_names = %s"
     f" AND application_id = %s AND {_VALID}"
 )
 # An empty subject tells no two devices apart: such rows have an index of their own.
 _BY_ALTERNATIVE_NAMES = (
-    f"{_SELECT} subject_key = '' AND substr(alternative_names, 1, 200) = substr(%s, 1, 200)"
+    f"{SELECT} subject_key = '' AND substr(alternative_names, 1, 200) = substr(%s, 1, 200)"
     f" AND alternative_names = %s AND application_id = %s AND {_VALID}"
 )
-_BY_SERIAL = f"{_SELECT} serial = %s AND authority_id = %s"
-_BY_KEY_HASH = f"{_SELECT} key_hash = %s ORDER BY id"
+_BY_SERIAL = f"{SELECT} serial = %s AND authority_id = %s"
+_BY_KEY_HASH = f"{SELECT} key_hash = %s ORDER BY id"
 
 
 class DjangoCertificateReader:
     """`services.ports.CertificateReader`. Each thread that calls it has its own connection."""
 
     def by_serial(self, authority_id: int, serial: int) -> CertificateRow | None:
-        rows = _rows(_BY_SERIAL, (serial_to_text(serial), authority_id))
+        rows = select_rows(_BY_SERIAL, (serial_to_text(serial), authority_id))
         return rows[0] if rows else None
 
     def newest_valid(
@@ -52,14 +52,14 @@ class DjangoCertificateReader:
         moment = time_parameter(now)
         if subject_key:
             subject = (subject_key, subject_key)
-            rows = _rows(_BY_SUBJECT, (*subject, alternative_names, application_id, moment, moment))
+            rows = select_rows(_BY_SUBJECT, (*subject, alternative_names, application_id, moment, moment))
         else:
             names = (alternative_names, alternative_names)
-            rows = _rows(_BY_ALTERNATIVE_NAMES, (*names, application_id, moment, moment))
+            rows = select_rows(_BY_ALTERNATIVE_NAMES, (*names, application_id, moment, moment))
         return rows[0] if rows else None
 
     def by_key_hash(self, key_hash: str) -> tuple[CertificateRow, ...]:
-        return tuple(_rows(_BY_KEY_HASH, (key_hash,)))
+        return tuple(select_rows(_BY_KEY_HASH, (key_hash,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +101,18 @@ def list_certificates(
         conditions.append(_beyond(order, after))
     where = " AND ".join(condition for condition, _ in conditions) or "1 = 1"
     parameters = [parameter for _, given in conditions for parameter in given]
-    rows = _rows(f"{_SELECT}{where} ORDER BY {_ORDER_BY[order]} LIMIT {limit + 1}", parameters)
+    rows = select_rows(f"{SELECT}{where} ORDER BY {_ORDER_BY[order]} LIMIT {limit + 1}", parameters)
     page = tuple(rows[:limit])
     return CertificatePage(certificates=page, after=page[-1].id if len(rows) > limit else None)
 
 
-_ORDER_BY = {_SUBJECT: f"{_SUBJECT}, id", "not_after": "not_after, id", "id": "id DESC"}
+_ORDER_BY = {SUBJECT: f"{SUBJECT}, id", "not_after": "not_after, id", "id": "id DESC"}
 _Condition = tuple[str, Sequence[object]]
 
 
 def _order(wanted: CertificateFilter) -> str:
     if wanted.subject_prefix:
-        return _SUBJECT
+        return SUBJECT
     by_expiry = wanted.expiring_from is not None or wanted.expiring_before is not None
     return "not_after" if by_expiry else "id"
 
@@ -125,7 +125,7 @@ def _conditions(wanted: CertificateFilter) -> list[_Condition]:
         marks = ", ".join(["%s"] * len(wanted.application_ids))
         found.append((f"application_id IN ({marks})" if marks else "1 = 0", wanted.application_ids))
     if wanted.subject_prefix:
-        found += _beginning_with(wanted.subject_prefix)
+        found += beginning_with(wanted.subject_prefix)
     if wanted.key_hash is not None:
         found.append(("key_hash = %s", [wanted.key_hash]))
     if wanted.expiring_from is not None:
@@ -137,11 +137,11 @@ def _conditions(wanted: CertificateFilter) -> list[_Condition]:
     return found
 
 
-def _beginning_with(prefix: str) -> list[_Condition]:
+def beginning_with(prefix: str) -> list[_Condition]:
     """Texts compare by code point, so what begins with a prefix lies between it and it with the last one."""
     indexed = prefix[:_INDEXED]
     return [
-        (f"{_SUBJECT} >= %s AND {_SUBJECT} < %s", [indexed, indexed + _LAST_CODE_POINT]),
+        (f"{SUBJECT} >= %s AND {SUBJECT} < %s", [indexed, indexed + _LAST_CODE_POINT]),
         ("subject_key >= %s AND subject_key < %s", [prefix, prefix + _LAST_CODE_POINT]),
     ]
 
@@ -149,14 +149,14 @@ def _beginning_with(prefix: str) -> list[_Condition]:
 def _beyond(order: str, after: int) -> _Condition:
     if order == "id":
         return ("id < %s", [after])
-    last = _rows(f"{_SELECT} id = %s", [after])
+    last = select_rows(f"{SELECT} id = %s", [after])
     if not last:
         raise NotFound("there is no such page")
-    key = last[0].subject_key[:_INDEXED] if order == _SUBJECT else time_parameter(last[0].not_after)
+    key = last[0].subject_key[:_INDEXED] if order == SUBJECT else time_parameter(last[0].not_after)
     return (f"({order}, id) > (%s, %s)", [key, after])
 
 
-def _rows(statement: str, parameters: Sequence[Any]) -> list[CertificateRow]:
+def select_rows(statement: str, parameters: Sequence[Any]) -> list[CertificateRow]:
     def query() -> list[CertificateRow]:
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)

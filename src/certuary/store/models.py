@@ -273,6 +273,8 @@ class Certificate(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["application", "id"], name="certificates_application"),
+            # Grows at one place per profile in use, so an enrolment pays little for it.
+            models.Index(fields=["profile_version", "id"], name="certificates_profile"),
             # PostgreSQL bounds what an index entry holds, hence the beginnings. A fleet may have its names in the
             # extension only: with an empty subject the next index is the one that tells devices apart.
             models.Index(beginning("subject_key", 300), "id", name="certificates_subject"),

@@ -187,7 +187,14 @@ def _record(record: Record, **more: object) -> Mapping[str, object]:
 def _certificate(foreign: Foreign) -> Mapping[str, object]:
     row = foreign.certificate
     keys = ("id", "pk", "number", "certificate_id", "certificate")
-    return {**dict.fromkeys(keys, row["id"]), "serial": row["serial"], "authority": row["authority_id"]}
+    same = dict.fromkeys(keys, row["id"])
+    return {**same, "serial": row["serial"], "authority": row["authority_id"], "form": "pem"}
+
+
+def _event(foreign: Foreign) -> Mapping[str, object]:
+    from certuary.store.models import AuditEvent
+
+    return {"number": AuditEvent.objects.get(target=f"application:{foreign.application.values['name']}").pk}
 
 
 def _refusal(foreign: Foreign) -> Mapping[str, object]:
@@ -215,7 +222,6 @@ KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
     "certificate": _certificate,
     "refusal": _refusal,
     "seal": lambda foreign: _record(foreign.application),
-    "audit": lambda foreign: foreign.event,
-    "refusal": lambda foreign: foreign.event,
+    "audit": _event,
     "confirm": lambda foreign: {"token": foreign.pending_token},
 }

@@ -16,9 +16,11 @@ from certuary.portal.changes.applications import (
     RotatePassword,
     SetEnabled,
 )
+from certuary.portal.changes.certificates import RevokeCertificate
 from certuary.portal.changes.groups import NewGroup, RenameGroup
 from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.changes.properties import SetProperty, UnsetProperty
+from certuary.portal.changes.seals import AdoptRecord, ForgetRecord
 from certuary.portal.changes.users import (
     ChangeUser,
     DeclareCompromised,
@@ -53,4 +55,7 @@ CHANGES: Final[Mapping[str, SignedChange]] = {
     "profile-save": SaveProfile(),
     "label-new": NewLabel(),
     "label-remove": RemoveLabel(),
+    "certificate-revoke": RevokeCertificate(),
+    "seal-adopt": AdoptRecord(),
+    "seal-forget": ForgetRecord(),
 }

@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, Conflict
+from certuary.portal.application_reach import find_application
 from certuary.portal.deps import deps_of
 from certuary.portal.enrol_lines import enrol_lines, netrc_line
-from certuary.portal.scope import find_application
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.portal.words import moment_in_words, network_lines, networks_in_words, rule_in_words
 from certuary.services.change_record import ChangeDeps

@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from certuary.portal.visible import visible
+
 register = template.Library()
 
 _ICONS: Final = resources.files("certuary.portal") / "static" / "portal" / "vendor" / "icons"
@@ -76,6 +78,12 @@ def copy_button(value: object, what: str) -> SafeString:
         what,
         icon("copy"),
     )
+
+
+@register.filter
+def shown(text: object) -> str:
+    """Text of strangers, with what hides or turns around named; autoescaping does the rest."""
+    return visible(str(text))
 
 
 @register.filter

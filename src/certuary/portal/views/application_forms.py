@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, NotFound
+from certuary.portal.application_reach import find_application, groups_of
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.applications import (
     KEEP,
@@ -24,7 +25,6 @@ from certuary.portal.forms.applications import (
 )
 from certuary.portal.forms.base import PortalForm
 from certuary.portal.problem import problem_page
-from certuary.portal.scope import find_application, groups_of
 from certuary.portal.signing import PATIENCE, Content, content_of, propose
 from certuary.portal.words import Understood, moment_in_words, rule_in_words, understand_networks
 from certuary.services.find_record import find_group_of_property

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from certuary.core.seal import Seal
 from certuary.core.values import serial_to_text
 from certuary.errors import InvalidSeal, NotFound
+from certuary.portal.application_reach import find_application, groups_of, may_administer
 from certuary.portal.changes.applications import Names, grant_groups
 from certuary.portal.deps import deps_of
 from certuary.portal.problem import problem_page
 from certuary.portal.rows import SealStates
-from certuary.portal.scope import find_application, groups_of, may_administer
 from certuary.portal.signing import propose
 from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, table_response, without
 from certuary.portal.templatetags.portal import moment, state

@@ -1,0 +1,43 @@
+"""Find rows of a growing table by when they were written: numbers rise with time, so a few probes find the place.
+
+Several processes write at once, and clocks differ: what is found is widened by `SLACK` on both sides, and whoever asks
+compares the times themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from django.db.models import Max, Model, Q, QuerySet
+
+from certuary.store.database import read
+
+SLACK: Final = timedelta(minutes=2)
+MAX_ROWS: Final = 100_000
+
+M = TypeVar("M", bound=Model)
+
+
+def first_number_at(rows: QuerySet[M], moment: datetime) -> int:
+    """The number of the first row written at that moment or later; one above the last when there is none."""
+    low, high = 1, (read(lambda: rows.aggregate(last=Max("id"))["last"]) or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = _next_from(rows, middle)
+        if found is None or found[1] >= moment:
+            high = middle
+        else:
+            low = found[0] + 1
+    return low
+
+
+def around(rows: QuerySet[M], moment: datetime) -> QuerySet[M]:
+    """The rows that may have been written at that moment."""
+    first, last = first_number_at(rows, moment - SLACK), first_number_at(rows, moment + SLACK)
+    return rows.filter(Q(id__gte=first) & Q(id__lte=last) & Q(at=moment))
+
+
+def _next_from(rows: QuerySet[M], number: int) -> tuple[int, datetime] | None:
+    found = rows.filter(id__gte=number).order_by("id").values_list("id", "at")[:1]
+    return next(iter(read(lambda: list(found))), None)
