@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("store", "0005_revocations_index"),
+        ("store", "0008_refusals_index"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ _REFUSED = models.Q(outcome="refused")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("store", "0005_revocations_index"),
+        ("store", "0007_audit_events_about"),
     ]
 
     operations = [
