@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Sum
 
 from certuary.store.counts import ISSUED, POSITION_ID, REFUSED
 from certuary.store.database import read
-from certuary.store.models import CountingPosition, DailyCount, ExpiryCount
+from certuary.store.models import CountingPosition, Crl, DailyCount, ExpiryCount, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +67,30 @@ def _by_day(kind: str, what: str, since: date, group_ids: Sequence[int] | None) 
 
 def _of_groups(rows: QuerySet[Any], group_ids: Sequence[int] | None) -> QuerySet[Any]:
     return rows if group_ids is None else rows.filter(group_id__in=group_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlAge:
+    authority_id: int
+    number: int
+    this_update: datetime
+    next_update: datetime
+
+
+def newest_crls(authority_ids: Sequence[int]) -> tuple[CrlAge, ...]:
+    """Without the lists themselves, which may be megabytes."""
+    columns = ("authority_id", "number", "this_update", "next_update")
+
+    def query() -> tuple[CrlAge, ...]:
+        newest = (
+            Crl.objects.filter(authority_id=number).order_by("-number").values(*columns).first()
+            for number in authority_ids
+        )
+        return tuple(CrlAge(**row) for row in newest if row is not None)
+
+    return read(query)
+
+
+def profile_names() -> dict[int, str]:
+    """Also of those that were removed: what was issued under them is still counted."""
+    return read(lambda: dict(Profile.objects.values_list("id", "name")))
