@@ -28,7 +28,16 @@ ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR)
 CA_ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR)
 OFFICERS: Final = roles(CA_ADMINISTRATOR, OFFICER)
 
+# The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. Named by the first
+# operation at each address, so that a new one is served to nobody before it is entered here.
+_API: Final = (
+    "list_applications get_application disable_application enable_application rotate_application "
+    "search_certificates get_certificate revoke_certificate list_profiles get_profile list_labels delete_label "
+    "list_groups list_properties put_property list_authorities get_authority list_users list_audit"
+)
+
 RULES: Final[Mapping[str, Rule]] = {
+    **dict.fromkeys((f"api-v1:{name}" for name in _API.split()), PUBLIC),
     "sign-in": PUBLIC,
     "csp-report": PUBLIC,
     "sign-out": EVERYBODY,
@@ -36,6 +45,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "confirm": EVERYBODY,
     "groups": EVERYBODY,
     "group-new": CA_ADMINISTRATORS,
+    "api-docs": EVERYBODY,
+    "api-openapi": PUBLIC,
+    "api-tokens": EVERYBODY,
+    "api-token-new": EVERYBODY,
+    "api-token-revoke": EVERYBODY,
 }
 
 

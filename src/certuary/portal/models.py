@@ -115,7 +115,7 @@ class ApiToken(models.Model):
 
     protection: ClassVar = Protection(
         marked="token_hash user_id name scopes created_at expires_at revoked_at mark",
-        how="a row that the portal did not write opens nothing, and one that it revoked cannot be given back its life",
+        how="with the user's role and password: a row that the portal did not write opens nothing",
         free={"id": "only a key", "last_used_at": "shown to people"},
     )
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from certuary.errors import Conflict, NotFound
-from certuary.portal.deps import change_deps_of, deps_of
+from certuary.portal.deps import PortalDeps, change_deps_of, deps_of
 from certuary.portal.models import PendingChange, PortalUser
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
@@ -162,8 +162,12 @@ def sign_in_to_sign(request: HttpRequest, username: str, password: str) -> tuple
     """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`."""
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
-    deps, gate = deps_of(request), deps_of(request).gate()
-    before = change_deps_of(request)
+    return sign_as(username, password, deps_of(request), change_deps_of(request))
+
+
+def sign_as(username: str, password: str, deps: PortalDeps, before: ChangeDeps) -> tuple[Actor, ChangeDeps]:
+    """The actor, and what its changes are signed with. `NotAuthenticated`, `InvalidSeal`."""
+    gate = deps.gate()
     signer = authenticate_user(username, password, deps.passwords, gate, before)
     sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
     records = BelievedRecords(deps.records, gate)
