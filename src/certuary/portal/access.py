@@ -28,12 +28,13 @@ ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR)
 CA_ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR)
 OFFICERS: Final = roles(CA_ADMINISTRATOR, OFFICER)
 
-# The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. Named by the first
-# operation at each address, so that a new one is served to nobody before it is entered here.
+# The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. One that is not
+# entered here is served to nobody.
 _API: Final = (
-    "list_applications get_application disable_application enable_application rotate_application "
-    "search_certificates get_certificate revoke_certificate list_profiles get_profile list_labels delete_label "
-    "list_groups list_properties put_property list_authorities get_authority list_users list_audit"
+    "list_applications get_application create_application patch_application disable_application enable_application "
+    "rotate_application delete_application search_certificates get_certificate revoke_certificate list_profiles "
+    "get_profile create_profile_version list_labels create_label delete_label list_groups create_group "
+    "list_properties put_property delete_property list_authorities get_authority list_users list_audit"
 )
 
 RULES: Final[Mapping[str, Rule]] = {
