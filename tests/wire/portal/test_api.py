@@ -433,7 +433,7 @@ def test_what_nobody_expected_tells_nothing(script: Script, monkeypatch: pytest.
 
     monkeypatch.setattr(records, "_page_of", fail)
     answer = script.get("/groups")
-    assert_problem(answer, 500, "error")
+    assert_problem(answer, 500, "internal-error")
     assert b"secret" not in answer.content
 
 

@@ -30,7 +30,7 @@ class ProblemMiddleware:
         answer = problem_response(
             request,
             status=response.status_code,
-            rule="-".join(words.lower().split()),
+            name="-".join(words.lower().split()),
             detail="there is nothing at this address" if response.status_code == 404 else words.lower(),
         )
         if "Allow" in response:

@@ -34,18 +34,18 @@ def problem_response(
     request: HttpRequest,
     *,
     status: int,
-    rule: str,
+    name: str,
     detail: str,
     errors: Sequence[dict[str, Any]] = (),
     retry_after: int | None = None,
 ) -> HttpResponse:
     problem: dict[str, Any] = {
-        "type": f"urn:certuary:problem:{rule}",
-        "title": rule.replace("-", " ").capitalize(),
+        "type": f"urn:certuary:problem:{name}",
+        "title": name.replace("-", " ").capitalize(),
         "status": status,
         "detail": detail,
         "instance": f"urn:certuary:request:{request_id_of(request)}",
-        "rule": rule,
+        "rule": name,
         "request_id": request_id_of(request),
     }
     if errors:
@@ -62,7 +62,7 @@ def answer_error(request: HttpRequest, problem: CertuaryError) -> HttpResponse:
     status = 422 if isinstance(problem, InvalidValue | IdempotencyMismatch) else http_status(problem)
     retry_after = problem.retry_after if isinstance(problem, RateLimited | Unavailable) else None
     detail = "a valid API token is needed" if isinstance(problem, NotAuthenticated) else problem.detail
-    return problem_response(request, status=status, rule=problem.rule, detail=detail, retry_after=retry_after)
+    return problem_response(request, status=status, name=problem.rule, detail=detail, retry_after=retry_after)
 
 
 def handle_errors(api: NinjaAPI) -> None:
@@ -83,7 +83,7 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     return problem_response(
         request,
         status=422,
-        rule="invalid-value",
+        name="invalid-value",
         detail="the request is not as the API's description says",
         errors=errors,
     )
@@ -95,16 +95,19 @@ def _unauthenticated(request: HttpRequest, _: AuthenticationError) -> HttpRespon
 
 def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
     return problem_response(
-        request, status=problem.status_code, rule="malformed-request", detail="the body is not JSON"
+        request, status=problem.status_code, name="malformed-request", detail="the body is not JSON"
     )
 
 
 def _missing(request: HttpRequest, _: Http404) -> HttpResponse:
-    return problem_response(request, status=404, rule="not-found", detail="there is nothing at this address")
+    return problem_response(request, status=404, name="not-found", detail="there is nothing at this address")
 
 
 def _unexpected(request: HttpRequest, problem: Exception) -> HttpResponse:
     _log.error("an API request failed", request_id=request_id_of(request), exc_info=problem)
     return problem_response(
-        request, status=500, rule="error", detail="something unexpected happened; the log has the story"
+        request,
+        status=500,
+        name="internal-error",
+        detail="something unexpected happened; the log has the story",
     )

@@ -45,7 +45,7 @@ class Window:
 class Reason:
     """`share` is of the most frequent one, 0 to 100, for the bar."""
 
-    rule: str
+    name: str
     count: int
     share: int
 
@@ -151,7 +151,7 @@ def _refused(today: date, groups: Sequence[int] | None) -> tuple[Reason, ...]:
         totals[str(one.what)] = totals.get(str(one.what), 0) + one.count
     most = max(totals.values(), default=0)
     return tuple(
-        Reason(rule=rule, count=count, share=max(1, 100 * count // most))
+        Reason(name=rule, count=count, share=max(1, 100 * count // most))
         for rule, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     )
 
