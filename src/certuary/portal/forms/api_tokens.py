@@ -21,7 +21,7 @@ class ApiTokenForm(PortalForm):
     )
     scopes = forms.MultipleChoiceField(
         label="Scopes",
-        choices=[(scope, f"{scope}: {words}") for scope, words in SCOPES.items()],
-        widget=forms.SelectMultiple(attrs={"size": len(SCOPES)}),
+        choices=list(SCOPES.items()),
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="As few as it needs. It never opens more than your own role and groups do.",
     )

@@ -50,13 +50,7 @@ def new_api_token(request: HttpRequest) -> HttpResponse:
     form = ApiTokenForm(request.POST or None, initial=typed)
     if request.method == "POST" and form.is_valid():
         return redirect(propose(request, _NEW, form.cleaned_data))
-    context = {
-        "form": form,
-        "title": "New API token",
-        "lead": "It is shown once, after you have signed.",
-        "back_url": "/account/tokens/",
-    }
-    return render(request, "portal/form.html", context)
+    return render(request, "portal/api_token_form.html", {"form": form})
 
 
 @require_POST
