@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import attacks, growth, neighbours, rates, report
+from bench import attacks, growth, neighbours, portal, rates, report
 from bench.plan import Plan
 from bench.report import Results
 from bench.servers import choose_cores
@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Plan, Results], None]] = {
     "attack": attacks.attack,
     "memory": growth.memory,
     "million": growth.million,
+    "portal": portal.portal,
     "neighbours": neighbours.neighbours,
 }
 

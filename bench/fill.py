@@ -35,15 +35,15 @@ _ISSUED_OVER = timedelta(days=80)
 
 def fill(home: Path, count: int) -> None:
     """Add `count` certificates with their enrolments and audit events."""
-    marker = _marker(home)
+    marker = home_marker_of(home)
     database = sqlite3.connect(home / "certuary.db", isolation_level=None)
     database.execute("PRAGMA synchronous=OFF")
     database.execute("PRAGMA cache_size=-1000000")
     database.execute("BEGIN")
     for table, change in (
-        ("certificates", partial(_certificate, marker=marker)),
-        ("enrolments", _enrolment),
-        ("audit_events", _audit_event),
+        ("certificates", partial(change_certificate, marker=marker)),
+        ("enrolments", change_enrolment),
+        ("audit_events", change_audit_event),
     ):
         template = _last_row(database, table)
         columns = list(template)
@@ -56,7 +56,7 @@ def fill(home: Path, count: int) -> None:
 
 def revoke_newest(home: Path, count: int) -> None:
     """Revoke the newest certificates, under a new revision, so that the next CRL carries them."""
-    marker = _marker(home)
+    marker = home_marker_of(home)
     database = sqlite3.connect(home / "certuary.db", isolation_level=None)
     database.row_factory = sqlite3.Row
     database.execute("BEGIN")
@@ -74,7 +74,7 @@ def revoke_newest(home: Path, count: int) -> None:
     database.close()
 
 
-def _marker(home: Path) -> Marker:
+def home_marker_of(home: Path) -> Marker:
     settings = load_settings(home)
     return home_marker(settings, unlock_keys(settings))
 
@@ -110,7 +110,7 @@ def _rows(template: Row, change: Callable[[Row, datetime], None], count: int) ->
         yield list(row.values())
 
 
-def _certificate(row: Row, at: datetime, *, marker: Marker) -> None:
+def change_certificate(row: Row, at: datetime, *, marker: Marker) -> None:
     name = f"device-{os.urandom(5).hex()}"
     row["serial"] = _serial(at)
     row["subject"] = f"CN={name}"
@@ -123,14 +123,14 @@ def _certificate(row: Row, at: datetime, *, marker: Marker) -> None:
     row["mark"] = marker.certificate(_value(row))
 
 
-def _enrolment(row: Row, at: datetime) -> None:
+def change_enrolment(row: Row, at: datetime) -> None:
     row["request_id"] = os.urandom(len(row["request_id"]) // 2).hex()
     row["at"] = time_to_text(at)
     row["serial"] = _serial(at)
     row["csr_der"] = random.randbytes(len(row["csr_der"]))
 
 
-def _audit_event(row: Row, at: datetime) -> None:
+def change_audit_event(row: Row, at: datetime) -> None:
     row["request_id"] = os.urandom(len(row["request_id"]) // 2).hex()
     row["at"] = time_to_text(at)
     row["target"] = f"certificate:{_serial(at)}"

@@ -97,6 +97,27 @@ class ProfileVersion(Protocol):
     def mark(self) -> bytes | None: ...
 
 
+class ApiToken(Protocol):
+    """What the mark of an API token covers, and the mark. The token itself is nowhere: `token_hash` is a keyed hash."""
+
+    @property
+    def token_hash(self) -> str: ...
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def scopes(self) -> Sequence[str]: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def revoked_at(self) -> datetime | None: ...
+    @property
+    def mark(self) -> bytes | None: ...
+
+
 class Marker:
     """Makes marks and checks them. The checks raise `InvalidMark`, with a detail that names the row."""
 
@@ -160,6 +181,31 @@ class Marker:
                 row.created_by,
             )
         )
+
+    def api_token(self, row: ApiToken, credential: str) -> bytes:
+        """`credential` says which password and role its user had: with another one, the token is void."""
+        revoked_at = row.revoked_at
+        return self._mark(
+            (
+                self._instance,
+                "api-token",
+                row.token_hash,
+                row.user_id,
+                row.name,
+                list(row.scopes),
+                time_to_text(row.created_at),
+                time_to_text(row.expires_at),
+                None if revoked_at is None else time_to_text(revoked_at),
+                credential,
+            )
+        )
+
+    def check_api_token(self, row: ApiToken, credential: str) -> None:
+        try:
+            expected = self.api_token(row, credential)
+        except _UNREADABLE:
+            expected = None
+        _check(row.mark, expected, f"the record of API token {row.name!r}")
 
     def check_certificate(self, row: Certificate) -> None:
         try:

@@ -28,7 +28,17 @@ ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR)
 CA_ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR)
 OFFICERS: Final = roles(CA_ADMINISTRATOR, OFFICER)
 
+# The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. One that is not
+# entered here is served to nobody.
+_API: Final = (
+    "list_applications get_application create_application patch_application disable_application enable_application "
+    "rotate_application delete_application search_certificates get_certificate revoke_certificate list_profiles "
+    "get_profile create_profile_version list_labels create_label delete_label list_groups create_group "
+    "list_properties put_property delete_property list_authorities get_authority list_users list_audit"
+)
+
 RULES: Final[Mapping[str, Rule]] = {
+    **dict.fromkeys((f"api-v1:{name}" for name in _API.split()), PUBLIC),
     "sign-in": PUBLIC,
     "csp-report": PUBLIC,
     "mfa_authenticate": PUBLIC,
@@ -94,6 +104,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "seal": EVERYBODY,
     "seal-sign": CA_ADMINISTRATORS,
     "seal-forget": CA_ADMINISTRATORS,
+    "api-docs": EVERYBODY,
+    "api-openapi": PUBLIC,
+    "api-tokens": EVERYBODY,
+    "api-token-new": EVERYBODY,
+    "api-token-revoke": EVERYBODY,
 }
 
 

@@ -108,3 +108,44 @@ class PendingChange(models.Model):
 
     class Meta:
         db_table = "portal_pending_changes"
+
+
+class ApiToken(models.Model):
+    """A token for the REST API. `token_hash` is a keyed hash: the token itself was shown once and is nowhere."""
+
+    protection: ClassVar = Protection(
+        marked="token_hash user_id name scopes created_at expires_at revoked_at mark",
+        how="with the user's role and password: a row that the portal did not write opens nothing",
+        free={"id": "only a key", "last_used_at": "shown to people"},
+    )
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    user_id = models.BigIntegerField(db_index=True)
+    name = models.CharField(max_length=64)
+    scopes = models.JSONField()  # ["applications:read", ...]
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    mark = models.BinaryField()
+
+    class Meta:
+        db_table = "api_tokens"
+
+
+class IdempotentRequest(models.Model):
+    """What an API request with an `Idempotency-Key` was answered, for 24 hours: repeated, it is answered the same."""
+
+    protection: ClassVar = free(
+        "repeats an answer to whoever was given it; nothing is done on its word, and no secret is in it",
+        "key_hash request_digest status body created_at",
+    )
+
+    key_hash = models.CharField(max_length=64, primary_key=True)
+    request_digest = models.CharField(max_length=64)
+    status = models.SmallIntegerField(null=True)  # null while the first request is at work
+    body = models.TextField(default="")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "api_idempotent_requests"

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from certuary.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
-from certuary.portal.deps import change_deps_of, deps_of
+from certuary.portal.deps import PortalDeps, change_deps_of, deps_of
 from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.models import PendingChange, PortalUser
 from certuary.services.authenticate_user import authenticate_user
@@ -179,10 +179,8 @@ def sign_in_to_sign(
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
     check_guesses(_user(request).pk)
-    deps, gate = deps_of(request), deps_of(request).gate()
-    before = change_deps_of(request)
     try:
-        signer = authenticate_user(username, password, deps.passwords, gate, before)
+        signed_in = sign_as(username, password, deps_of(request), change_deps_of(request))
     except NotAuthenticated:
         count_guess(_user(request).pk)
         raise
@@ -192,6 +190,13 @@ def sign_in_to_sign(
             "your password is the one made up at installation; replace it under My account, then sign",
             rule="first-password",
         )
+    return signed_in
+
+
+def sign_as(username: str, password: str, deps: PortalDeps, before: ChangeDeps) -> tuple[Actor, ChangeDeps]:
+    """The actor, and what its changes are signed with. `NotAuthenticated`, `InvalidSeal`."""
+    gate = deps.gate()
+    signer = authenticate_user(username, password, deps.passwords, gate, before)
     sealing = Sealing(operator=deps.operator, high_water=deps.high_water, signer=signer)
     records = BelievedRecords(deps.records, gate)
     return signer.actor, replace(before, sealing=sealing, records=records)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
+from certuary.portal.api.build import API
 from certuary.portal.views import (
     account,
+    api_docs,
+    api_tokens,
     application_forms,
     applications,
     audit,
@@ -113,5 +116,11 @@ urlpatterns = [
     path("seals/<str:kind>/<int:number>/", seals.seal, name="seal"),
     path("seals/<str:kind>/<int:number>/sign/", seals.sign_as_it_stands, name="seal-sign"),
     path("seals/<str:kind>/<int:number>/forget/", seals.accept_gone, name="seal-forget"),
+    path("account/tokens/", api_tokens.api_tokens, name="api-tokens"),
+    path("account/tokens/new/", api_tokens.new_api_token, name="api-token-new"),
+    path("account/tokens/<int:token_id>/revoke/", api_tokens.revoke_api_token, name="api-token-revoke"),
+    path("api/v1/docs", api_docs.api_docs, name="api-docs"),
+    path("api/v1/openapi.json", api_docs.openapi_json, name="api-openapi"),
+    path("api/v1/", API.urls),
     path("csp-report", reports.csp_report, name="csp-report"),
 ]

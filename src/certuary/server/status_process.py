@@ -31,11 +31,14 @@ from certuary.server.board import Board
 from certuary.server.checkpoint_job import CheckpointJob, CheckpointJobDeps
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
+from certuary.server.count_job import LEASE as COUNTS_LEASE
+from certuary.server.count_job import CountJob, CountJobDeps
 from certuary.server.crl_job import LEASE, CrlJob, CrlJobDeps
 from certuary.server.jobs import HomeFacts, Job, JobThread, NodeState
 from certuary.server.lease import Lease
 from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
+from certuary.server.node_job import NodeJob
 from certuary.server.property_job import PropertyJob
 from certuary.server.seal_job import SealJob, SealJobDeps
 from certuary.server.status_http import StatusServer
@@ -111,7 +114,9 @@ class StatusProcess:
             _log.error("the database cannot be reached", problem=str(problem))
         trust = Trust.from_text(orders.trust)
         marker = load_marker(keys, trust.instance)
-        self._jobs = job_thread(settings, stores, keys, trust, marker, self._clock, self._state, own)
+        self._jobs = job_thread(
+            settings, stores, keys, trust, marker, self._clock, self._state, own, self.facts
+        )
 
     async def run(self, pipe_fd: int) -> None:
         server = StatusServer(
@@ -218,6 +223,7 @@ def job_thread(
     clock: GuardedClock,
     state: NodeState,
     own: OwnStream,
+    facts: Callable[[], NodeFacts],
 ) -> JobThread:
     safe_clock = SafeClock(clock)
     signer_of = _signer_of(keys)
@@ -251,7 +257,9 @@ def job_thread(
         state.publish,
     )
     seals = seal_job(settings, stores, trust, clock, own.node)
-    jobs: list[Job] = [stream_job, property_job, checkpoint_job, crl_job, seals]
+    counts = count_job(stores, clock, holder)
+    nodes = NodeJob(stores.nodes, facts, name=own.node, hostname=socket.gethostname(), steady=time.monotonic)
+    jobs: list[Job] = [stream_job, property_job, checkpoint_job, crl_job, seals, nodes, counts]
     if not settings.tls_certificate_file:
         jobs.append(
             ListenerJob(
@@ -275,10 +283,24 @@ def job_thread(
             checkpoint_job.sign_now()
             crl_job.stop()
             seals.stop()
+            counts.stop()
         finally:
             stores.close_connection()
 
     return JobThread(jobs, state, inspect_home=home_inspector(settings), steady=time.monotonic, at_end=at_end)
+
+
+def count_job(stores: Stores, clock: Clock, holder: str) -> CountJob:
+    from certuary.store.counts import DjangoCounts
+
+    return CountJob(
+        CountJobDeps(
+            counts=DjangoCounts(clock),
+            lease=Lease(stores.leases, COUNTS_LEASE, holder),
+            clock=clock,
+            steady=time.monotonic,
+        )
+    )
 
 
 def seal_job(settings: Settings, stores: Stores, trust: Trust, clock: Clock, node: str) -> SealJob:

@@ -26,6 +26,7 @@ from certuary.services.ports import (
     CrlStore,
     KeyStore,
     LeaseStore,
+    NodeStore,
     PropertyChangeStore,
     RecordStore,
 )
@@ -52,6 +53,7 @@ class Stores:
     reader: CertificateReader
     crls: CrlStore
     leases: LeaseStore
+    nodes: NodeStore
     rows: RowWatch
     streams: AuditStreamStore
     checkpoints: CheckpointStore
@@ -85,6 +87,7 @@ def open_store(
     from certuary.store.event_stream import EventStream, no_chain
     from certuary.store.feed import DjangoConfigFeed
     from certuary.store.leases import DjangoLeaseStore
+    from certuary.store.nodes import DjangoNodeStore
     from certuary.store.property_changes import DjangoPropertyChangeStore
     from certuary.store.records import DjangoRecordStore
     from certuary.store.row_watch import DjangoRowWatch
@@ -97,6 +100,7 @@ def open_store(
         reader=DjangoCertificateReader(),
         crls=DjangoCrlStore(events),
         leases=DjangoLeaseStore(),
+        nodes=DjangoNodeStore(),
         rows=DjangoRowWatch(),
         streams=DjangoAuditStreamStore(),
         checkpoints=DjangoCheckpointStore(),

@@ -467,6 +467,63 @@ class MarkedRows(Protocol):
     def profile_versions(self) -> Iterator[ProfileVersionRow | UnreadableRow]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """What a node's status process says of the node: the verdict of `/readyz`, and since when."""
+
+    name: str
+    hostname: str
+    version: str
+    ready: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    started_at: datetime
+    seen_at: datetime
+
+
+class NodeStore(Protocol):
+    def put(self, row: NodeRow) -> None:
+        """In the place of what the node said before. `DatabaseDown`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestRows:
+    """The highest numbers that are visible. Below them a transaction may still be open that has a lower one."""
+
+    certificate_id: int
+    enrolment_id: int
+
+
+class CountStore(Protocol):
+    """The dashboard's counts. Each call commits on its own; `DatabaseDown`."""
+
+    def newest_rows(self) -> NewestRows: ...
+
+    def commits_in_order(self) -> bool:
+        """Whether a row's number tells when it was committed."""
+        ...
+
+    def count_slice(self, settled: NewestRows, *, size: int) -> bool:
+        """Count up to `size` rows of each table, none beyond `settled`. Whether that was all there is.
+
+        Two processes that count at once add nothing twice: only one finds the position where it read it.
+        """
+        ...
+
+    def has_moved_application(self) -> bool:
+        """Whether an application is in another group than the one under which it was counted."""
+        ...
+
+    def recount(self) -> None:
+        """Forget every count: the next slices make them anew."""
+        ...
+
+    def prune(self) -> None:
+        """Days that no page shows any more."""
+        ...
+
+
 class LeaseStore(Protocol):
     """Who does what only one process may do at a time. `DatabaseDown` when that cannot be known."""
 

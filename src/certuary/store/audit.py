@@ -54,7 +54,9 @@ def events_about(
     rows = AuditEvent.objects.filter(target__in=targets).extra(where=[_NOT_OF_APPLICATIONS])  # noqa: S610  # a constant
     if before is not None:
         rows = rows.filter(id__lt=before)
-    return read(lambda: tuple(stored_event(row) for row in rows.order_by("-id")[: max(1, min(limit, MAX_PAGE))]))
+    return read(
+        lambda: tuple(stored_event(row) for row in rows.order_by("-id")[: max(1, min(limit, MAX_PAGE))])
+    )
 
 
 def events_by_stream() -> Iterator[StoredEvent]:

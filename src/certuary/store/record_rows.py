@@ -45,15 +45,19 @@ def stored_columns(kind: RecordKind) -> tuple[str, ...]:
 
 def select(kind: RecordKind, **filters: object) -> list[Record]:
     """Records by filter, in the order of their names; none that is retired."""
+    return select_page(kind, filters)
+
+
+def select_page(kind: RecordKind, filters: Mapping[str, object], limit: int | None = None) -> list[Record]:
+    """The first so many."""
     if kind == "property":
-        return _select_properties(filters)
-    filters.setdefault("removed_at__isnull", True)
+        return _select_properties(filters)[:limit]
     rows = (
         MODELS[kind]
-        ._default_manager.filter(**filters)
+        ._default_manager.filter(**{"removed_at__isnull": True, **filters})
         .order_by("name")
         .values("id", "revision", "removed_at", "version", "seal", *columns(kind))
-    )
+    )[:limit]
     if kind == "profile":
         return _with_versions(list(rows))
     return [_record(kind, row) for row in rows.iterator(chunk_size=500)]

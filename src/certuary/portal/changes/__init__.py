@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from certuary.portal.changes.account import AddPasskey, AddTotp, NewRecoveryCodes, RemoveFactor
+from certuary.portal.changes.api_tokens import NewApiToken, RevokeApiToken
 from certuary.portal.changes.applications import (
     DeleteApplication,
     EditApplication,
@@ -58,4 +59,6 @@ CHANGES: Final[Mapping[str, SignedChange]] = {
     "certificate-revoke": RevokeCertificate(),
     "seal-adopt": AdoptRecord(),
     "seal-forget": ForgetRecord(),
+    "api-token-new": NewApiToken(),
+    "api-token-revoke": RevokeApiToken(),
 }

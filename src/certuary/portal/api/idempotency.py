@@ -1,0 +1,117 @@
+"""Idempotency keys: a change that is sent again under the same key is made once and answered the same, for 24 hours.
+
+Kept is the answer without its secrets: a generated password is shown by the first answer alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Final, cast
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from certuary.errors import Conflict, InvalidValue
+from certuary.portal.api.problems import IdempotencyMismatch
+from certuary.portal.api.tokens import ApiCaller
+from certuary.portal.models import IdempotentRequest
+
+HEADER: Final = "Idempotency-Key"
+KEPT: Final = timedelta(hours=24)
+_LONGEST_KEY: Final = 255
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a change is answered. `secrets` are added to the body that is sent, and to no other."""
+
+    status: int = 200
+    body: Mapping[str, Any]
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+Operation = Callable[..., Answer]
+
+
+def change(operation: Operation) -> Callable[..., HttpResponse]:
+    """Of an operation that changes something: obeys `Idempotency-Key`. The caller is authenticated by then."""
+
+    @wraps(operation)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = request.headers.get(HEADER)
+        if key is None:
+            return _response(operation(request, *args, **kwargs))
+        row = _reserve(request, key)
+        if row.status is not None:
+            return _repeated(row)
+        try:
+            answer = operation(request, *args, **kwargs)
+        except BaseException:
+            # Nothing was changed, so the key is free for another try.
+            IdempotentRequest.objects.filter(pk=row.pk).delete()
+            raise
+        row.status, row.body = answer.status, json.dumps(dict(answer.body), default=str)
+        row.save(update_fields=["status", "body"])
+        return _response(answer)
+
+    # Resolved here, as the names in its annotations are those of the operation's module.
+    cast(Any, run).__signature__ = inspect.signature(operation, eval_str=True)
+    return run
+
+
+def _reserve(request: HttpRequest, key: str) -> IdempotentRequest:
+    """A fresh row for the first request of this key, the finished one for a repetition."""
+    if not 0 < len(key) <= _LONGEST_KEY:
+        raise InvalidValue(f"{HEADER} is 1 to {_LONGEST_KEY} characters", rule="idempotency-key")
+    now = timezone.now()
+    IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
+    digest = _digest(request)
+    row = IdempotentRequest(key_hash=_key_hash(request, key), request_digest=digest, created_at=now)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        found = IdempotentRequest.objects.filter(pk=row.pk).first()
+        if found is None or (found.status is None and found.request_digest == digest):
+            raise Conflict(
+                "a request with this key is at work, or was interrupted; see whether it was done, then use another key",
+                rule="idempotency-in-progress",
+            ) from None
+        if found.request_digest != digest:
+            raise IdempotencyMismatch("this key was used with another request") from None
+        return found
+    return row
+
+
+def _digest(request: HttpRequest) -> str:
+    parts = (str(request.method), request.get_full_path(), hashlib.sha256(request.body).hexdigest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _key_hash(request: HttpRequest, key: str) -> str:
+    caller = cast(ApiCaller, cast(Any, request).auth)
+    return salted_hmac(
+        "certuary.portal.idempotency", f"{caller.token_id}:{key}", algorithm="sha256"
+    ).hexdigest()
+
+
+def _repeated(row: IdempotentRequest) -> HttpResponse:
+    response = HttpResponse(row.body if row.status != 204 else b"", content_type=JSON, status=row.status)
+    response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _response(answer: Answer) -> HttpResponse:
+    if answer.status == 204:
+        return HttpResponse(status=204)
+    body = json.dumps({**answer.body, **answer.secrets}, default=str)
+    return HttpResponse(body, content_type=JSON, status=answer.status)
