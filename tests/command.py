@@ -17,7 +17,7 @@ class Commands:
     def __init__(self, home: Path, work: Path) -> None:
         self.home = home
         self.password_file = work / "admin-password"
-        self.password_file.write_text(_admin_password(home))
+        self.password_file.write_text(admin_password(home))
         self.password_file.chmod(0o600)
 
     def run(self, *arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,8 @@ class Commands:
         return name, f"secret of {name}"
 
 
-def _admin_password(home: Path) -> str:
+def admin_password(home: Path) -> str:
+    """As `first-start.txt` tells it."""
     lines = (home / "first-start.txt").read_text().splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("CA Administrator"))
     return lines[at + 1].split()[-1]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -14,6 +14,7 @@ from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import (
     AuditRow,
     CertificateRow,
+    ConfigDelta,
     CrlRow,
     ManifestPartRow,
     ManifestRow,
@@ -28,6 +29,9 @@ from certuary.services.ports import (
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INSTANCE = "8a4f2b0e-0000-4000-8000-000000000001"
 MARKER = Marker(b"the key of the marks", INSTANCE)
+
+FED_KINDS: tuple[RecordKind, ...] = ("authority", "group", "profile", "label", "application")
+"""Those that the processes read; users are not among them."""
 
 _UNIQUE: Mapping[RecordKind, tuple[str, ...]] = {
     "authority": ("name",),
@@ -56,7 +60,8 @@ class MemoryRecords:
         self.rows: dict[tuple[RecordKind, int | str], Record] = {}
         self.gone: dict[tuple[RecordKind, int | str], Record] = {}
         self.head: ManifestRow | None = None
-        self.parts: dict[tuple[str, int], ManifestPartRow] = {}
+        self.parts: dict[tuple[str, int], tuple[int, ManifestPartRow]] = {}
+        """With the revision of each."""
         self.problems: dict[Subject, str] = {}
         self.certificates: list[CertificateRow] = []
         self.profile_versions: list[ProfileVersionRow] = []
@@ -74,6 +79,7 @@ class MemoryRecords:
         before = copy.copy(self.__dict__)
         self.rows, self.gone, self.parts = dict(self.rows), dict(self.gone), dict(self.parts)
         self.certificates, self.audit = list(self.certificates), list(self.audit)
+        self.problems = dict(self.problems)
         try:
             yield cast(RecordTransaction, self)
             if self.fail_at_commit is not None:
@@ -83,6 +89,8 @@ class MemoryRecords:
             raise
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
+        if match.keys() == {"id"}:
+            return self.rows.get((kind, cast(int | str, match["id"])))
         return next((record for record in self.all(kind) if _matches(record, match)), None)
 
     def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
@@ -115,23 +123,34 @@ class MemoryRecords:
 
     def retire(self, kind: RecordKind, record_id: int | str) -> None:
         self.revision += 1
-        self.gone[kind, record_id] = replace(self.rows.pop((kind, record_id)), removed_at=NOW)
+        record = self.rows.pop((kind, record_id))
+        self.gone[kind, record_id] = replace(record, removed_at=NOW, revision=self.revision)
 
     def manifest(self) -> ManifestRow | None:
         return self.head
 
     def manifest_part(self, kind: str, number: int) -> ManifestPartRow | None:
-        return self.parts.get((kind, number))
+        found = self.parts.get((kind, number))
+        return None if found is None else found[1]
+
+    def manifest_parts(self) -> tuple[ManifestPartRow, ...]:
+        return tuple(part for _, part in self.parts.values())
 
     def put_seal(self, kind: RecordKind, record_id: int, *, version: int, seal: str) -> None:
         rows = self.rows if (kind, record_id) in self.rows else self.gone
-        rows[kind, record_id] = replace(rows[kind, record_id], version=version, seal=seal)
+        self.revision += 1
+        changes = {"version": version, "seal": seal, "revision": self.revision}
+        rows[kind, record_id] = replace(rows[kind, record_id], **changes)  # type: ignore[arg-type]  # by name
 
     def touch(self, kind: RecordKind, record_id: int) -> None:
         self.revision += 1
+        for rows in (self.rows, self.gone):
+            if (kind, record_id) in rows:
+                rows[kind, record_id] = replace(rows[kind, record_id], revision=self.revision)
 
     def touch_manifest(self) -> None:
         self.revision += 1
+        self.parts = {name: (self.revision, part) for name, (_, part) in self.parts.items()}
 
     def rise_above(self, revision: int) -> None:
         self.revision = max(self.revision, revision)
@@ -146,10 +165,12 @@ class MemoryRecords:
         del self.problems[subject]
 
     def put_manifest(self, row: ManifestRow) -> None:
+        self.revision += 1
         self.head = row
 
     def put_manifest_part(self, row: ManifestPartRow) -> None:
-        self.parts[row.kind, row.number] = row
+        self.revision += 1
+        self.parts[row.kind, row.number] = self.revision, row
 
     def add_profile_version(self, row: ProfileVersionRow) -> int:
         values = {"current_version": row.number, "toml": row.toml, "version_id": row.number}
@@ -188,6 +209,77 @@ class MemoryRecords:
             taken = self.find(kind, **{column: values[column]}) if column in values else None
             if taken is not None and taken.id != own:
                 raise AlreadyExists(f"there is already a {kind} with {column} {values[column]!r}")
+
+
+class MemoryFeed:
+    """`services.ports.ConfigFeed` over records in memory."""
+
+    def __init__(self, records: MemoryRecords) -> None:
+        self._records = records
+
+    def read(self, since: int) -> ConfigDelta:
+        records = self._records
+        if since and since == records.revision:
+            return ConfigDelta(revision=since, records=(), retired=(), properties={}, revoked=())
+        return ConfigDelta(
+            revision=records.revision,
+            records=tuple(one for kind in FED_KINDS for one in records.all(kind) if one.revision > since),
+            retired=tuple(
+                (kind, int(one.id))
+                for kind in FED_KINDS
+                for one in records.retired(kind)
+                if one.revision > since > 0
+            ),
+            properties={},
+            revoked=(),
+            manifest=records.head,
+            parts=tuple(part for revision, part in records.parts.values() if revision > since),
+            part_names=frozenset(records.parts),
+            counts={kind: len(records.all(kind)) for kind in FED_KINDS},
+        )
+
+
+class MemoryRowWatch:
+    """`services.watch_seals.RowWatch` over records in memory."""
+
+    def __init__(self, records: MemoryRecords) -> None:
+        self._records = records
+
+    def moment(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def revision(self) -> int:
+        return self._records.revision
+
+    def manifest(self) -> ManifestRow | None:
+        return self._records.head
+
+    def manifest_parts(self) -> tuple[ManifestPartRow, ...]:
+        return self._records.manifest_parts()
+
+    def fingerprints(self, kind: RecordKind) -> Mapping[int, int]:
+        return {
+            int(record.id): hash(repr((record.version, record.seal, record.values)))
+            for record in self._records.all(kind)
+        }
+
+    def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]:
+        wanted = frozenset(ids)
+        return tuple(record for record in self._records.all(kind) if record.id in wanted)
+
+
+class MemoryLeases:
+    """`services.ports.LeaseStore`: a lease lasts until it is released."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+
+    def acquire(self, name: str, holder: str, *, seconds: int) -> bool:
+        return self.held.setdefault(name, holder) == holder
+
+    def release(self, name: str, holder: str) -> None:
+        if self.held.get(name) == holder:
+            del self.held[name]
 
 
 class MemoryCrls:

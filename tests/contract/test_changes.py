@@ -7,22 +7,36 @@ import pytest
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitted
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR, Actor
-from certuary.services.ports import Record, RecordStore
+from certuary.services.ports import Record, RecordKind, RecordStore
 from tests.contract.rows import application_values, certificate_row, new_store
 from tests.memory_records import MARKER, FixedClock, MemoryRecords
+from tests.unit.services.sealing import new_sealing
 
 ACTOR = Actor(name="admin", role=CA_ADMINISTRATOR)
 
 
 @pytest.fixture
 def deps(records: RecordStore) -> ChangeDeps:
-    return ChangeDeps(records=records, clock=FixedClock(), marker=lambda: MARKER, request_id="r1")
+    return ChangeDeps(
+        records=records,
+        clock=FixedClock(),
+        marker=lambda: MARKER,
+        request_id="r1",
+        sealing=new_sealing(ACTOR),
+    )
 
 
 def add_application(deps: ChangeDeps) -> Record:
     with change_records(ACTOR, deps) as changes:
         changes.create("group", {"code": "GRP_001", "name": "Default"})
-        return changes.create("application", application_values("line-1"))
+        changes.create("application", application_values("line-1"))
+    return existing(deps.records, "application", "line-1")
+
+
+def existing(records: RecordStore, kind: RecordKind, name: str) -> Record:
+    found = records.find(kind, name=name)
+    assert found is not None
+    return found
 
 
 class _Contract:
@@ -34,7 +48,10 @@ class _Contract:
             second = changes.update(first, {"toml": "a = 2"})
         assert (first.values["current_version"], first.values["toml"]) == (1, "a = 1")
         assert (second.values["current_version"], second.values["toml"]) == (2, "a = 2")
-        assert records.find("profile", name="sensor") == second
+        assert existing(records, "profile", "sensor").values == second.values
+        with change_records(ACTOR, deps) as changes:
+            third = changes.update(second, {"toml": "a = 3"})
+        assert existing(records, "profile", "sensor").values == third.values
 
     def test_a_property_is_found_by_its_key_changed_and_removed(
         self, records: RecordStore, deps: ChangeDeps

@@ -5,18 +5,23 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from certuary.services.load_snapshot import SnapshotLoader
-from certuary.services.ports import CertificateRow
+from certuary.services.ports import CertificateRow, Record, RecordTransaction
+from certuary.services.record_gate import Key, RecordGate, key_of
+from certuary.services.seal_changes import Sealing, open_gate, seal_changes
+from certuary.services.trusted_feed import TrustedFeed
 from certuary.store.feed import DjangoConfigFeed
 from certuary.store.records import DjangoRecordStore
 from tests.contract.rows import NOW, add_group, application_values, certificate_row, profile_version_row
 from tests.memory_records import MARKER
+from tests.sealed_rows import sign_rows
+from tests.unit.services.sealing import new_high_water, new_sealing, trust
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -139,12 +144,15 @@ def test_a_read_does_not_wait_for_a_writer(store: DjangoRecordStore, feed: Djang
 def test_a_loader_refreshes_only_when_something_changed(
     store: DjangoRecordStore, feed: DjangoConfigFeed
 ) -> None:
-    add_group(store)
-    loader = SnapshotLoader(feed, lambda name: None, "http://status.example")
+    sealing = new_sealing()
+    group = add_group(store)
+    seal(store, sealing, [key_of(group)])
+    loader = new_loader(feed)
     loader.load()
     assert loader.refresh() is None
     with store.transaction() as transaction:
-        transaction.create("application", application_values("gateways"))
+        application = transaction.create("application", application_values("gateways"))
+        seal_within(transaction, sealing, [key_of(application)])
     snapshot = loader.refresh()
     assert snapshot is not None
     assert snapshot.applications["gateways-user"].name == "gateways"
@@ -154,9 +162,10 @@ def test_a_loader_refreshes_only_when_something_changed(
 def test_ten_thousand_applications_load_without_stalling_others(
     store: DjangoRecordStore, feed: DjangoConfigFeed
 ) -> None:
-    add_group(store)
-    insert_applications(10_000)
-    loader = SnapshotLoader(feed, lambda name: None, "http://status.example")
+    sealing = new_sealing()
+    seal(store, sealing, [key_of(add_group(store))])
+    insert_sealed_applications(store, sealing, 10_000)
+    loader = new_loader(feed)
     collections: list[object] = []
     gc.callbacks.append(lambda phase, _info: collections.append(phase))
     try:
@@ -169,6 +178,7 @@ def test_ten_thousand_applications_load_without_stalling_others(
     assert longest < 0.25
     with store.transaction() as transaction:
         transaction.update("application", 77, {"enabled": False})
+        seal_within(transaction, sealing, [Key("application", 77)])
     began = time.perf_counter()
     snapshot = loader.refresh()
     assert time.perf_counter() - began < 0.25
@@ -176,14 +186,48 @@ def test_ten_thousand_applications_load_without_stalling_others(
     assert not snapshot.applications_by_id[77].enabled
 
 
-def insert_applications(count: int) -> None:
+def new_loader(feed: DjangoConfigFeed) -> SnapshotLoader:
+    gate = RecordGate(trust(), new_high_water())
+    return SnapshotLoader(
+        TrustedFeed(feed, gate, lambda seen: None), lambda name: None, "http://status.example"
+    )
+
+
+def seal(store: DjangoRecordStore, sealing: Sealing, keys: Iterable[Key]) -> None:
+    with store.transaction() as transaction:
+        seal_within(transaction, sealing, keys)
+
+
+def seal_within(transaction: RecordTransaction, sealing: Sealing, keys: Iterable[Key]) -> None:
+    sealing.high_water.rise(seal_changes(transaction, keys, open_gate(transaction, sealing), sealing, NOW))
+
+
+def insert_sealed_applications(store: DjangoRecordStore, sealing: Sealing, count: int) -> None:
     from certuary.store.models import Application
 
     rule = "CN=dev-*,O=Acme; dns=.plant.example"
-    Application.objects.bulk_create(
-        Application(revision=2, created_at=NOW, **application_values(f"a{number}", subject_rule=rule))
-        for number in range(count)
+    signed = sign_rows(
+        [
+            Record(
+                kind="application",
+                id=number,
+                revision=0,
+                values={"created_at": NOW, **application_values(f"a{number}", subject_rule=rule)},
+            )
+            for number in range(1, count + 1)
+        ],
+        store,
+        sealing,
+        NOW,
     )
+    with store.transaction() as transaction:
+        for part in signed.parts:
+            transaction.put_manifest_part(part)
+        transaction.put_manifest(signed.head)
+        Application.objects.bulk_create(
+            Application(id=row.id, revision=2, version=row.version, seal=row.seal, **row.values)
+            for row in signed.records
+        )
 
 
 def longest_pause_while(act: Callable[[], object]) -> float:

@@ -117,6 +117,7 @@ def test_a_file_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> 
 
 
 def test_a_reader_survives_a_restart_of_postgresql() -> None:
+    # Durable: else a crash takes the newest tables with it.
     with PostgresServer.start(durable=True) as server:
         setup.configure(server.create_database("certuary"))
         setup.migrate()

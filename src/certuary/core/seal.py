@@ -78,13 +78,13 @@ class Seal:
                 signer=_checked(values["signer"], str),
                 role=_checked(values["role"], str),
                 group_ids=tuple(_checked(group, int) for group in values["groups"]),
-                at=datetime.fromisoformat(values["at"]),
-                certificate=base64.b64decode(values["certificate"]),
-                signature=base64.b64decode(values["signature"]),
-                countersignature=base64.b64decode(values["countersignature"]),
+                at=_moment(values["at"]),
+                certificate=base64.b64decode(values["certificate"], validate=True),
+                signature=base64.b64decode(values["signature"], validate=True),
+                countersignature=base64.b64decode(values["countersignature"], validate=True),
                 hints=_checked(values["hints"], dict),
             )
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise InvalidSeal("its seal cannot be read") from None
 
 
@@ -136,7 +136,11 @@ def check_signature(seal: Seal, statement: bytes, key: ec.EllipticCurvePublicKey
 
 
 def check_countersignature(seal: Seal, statement: bytes, key: ec.EllipticCurvePublicKey) -> None:
-    if not is_signed(key, seal.countersignature, _COUNTERSIGNED + _attestation(seal, statement)):
+    try:
+        attested = _COUNTERSIGNED + _attestation(seal, statement)
+    except InvalidValue:
+        raise InvalidSeal("its seal names a signer that cannot be") from None
+    if not is_signed(key, seal.countersignature, attested):
         raise InvalidSeal("the server has not counter-signed this seal")
 
 
@@ -170,6 +174,13 @@ def is_signed(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) 
 
 def moment_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment_text(moment) != text:
+        raise ValueError
+    return moment
 
 
 def _attestation(seal: Seal, statement: bytes) -> bytes:

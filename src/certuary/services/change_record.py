@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from certuary.core.mark import Marker
-from certuary.errors import InvalidSeal, NotFound, NotPermitted, Refused
+from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted, Refused
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -134,15 +134,21 @@ class RecordChanges:
         state = {"id": before.id, **before.values}
         check_may_change(self._actor, record.kind, before=state, after={**state, **values})
         updated = self._transaction.update(record.kind, record.id, _columns(record.kind, values))
+        self._touch(updated)
         if record.kind == "profile" and "toml" in values:
             updated = self._add_profile_version(before, _next_version(before), values)
-        self._touch(updated)
         self._audit(f"{record.kind}.changed", before, before.values, updated.values)
         return updated
 
     def adopt(self, record: Record) -> None:
-        """Sign a record as it is, whoever made it so: the answer to a seal that does not hold."""
+        """Sign a record as it is, whoever made it so: the answer to a seal that does not hold.
+
+        `Conflict` when the row is not what was read: nobody signs what they were not shown.
+        """
         check_is_ca_administrator(self._actor, "signing a record as it stands")
+        current = self._transaction.find(record.kind, id=record.id)
+        if current is None or current.values != record.values:
+            raise Conflict(f"{record_name(record)!r} was changed in the meantime; look at it again")
         self._touch(record)
         self._audit(f"{record.kind}.adopted", record, {}, {})
 

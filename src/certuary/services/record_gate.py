@@ -136,6 +136,11 @@ class RecordGate:
     def entry(self, key: Key) -> Entry | None:
         return (self.part(part_of(*key)) or {}).get(key.id)
 
+    def name(self, record: Record) -> str:
+        """What it was called when it was signed, however it is called now; else what it is called."""
+        entry = self.entry(key_of(record)) if self._head is not None else None
+        return name_of(record) if entry is None else entry.name
+
     def check(self, record: Record) -> Signed:
         """`InvalidSeal`, with the reason, for a record that is not to be believed."""
         _refuse_unreadable(record)
@@ -236,6 +241,11 @@ class RecordGate:
 def key_of(record: Record) -> Key:
     assert isinstance(record.id, int)
     return Key(record.kind, record.id)
+
+
+def name_of(record: Record) -> str:
+    """What people call it: a group by its code."""
+    return str(record.values["code" if record.kind == "group" else "name"])
 
 
 def sealed_columns(record: Record) -> dict[str, object]:

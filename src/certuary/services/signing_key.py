@@ -100,6 +100,8 @@ def unwrap(wrapped: str, user: str, password: str, passwords: Passwords) -> Sign
     """`InvalidSeal` when it does not open: another password, another installation, or damage."""
     try:
         octets = base64.b64decode(wrapped, validate=True)
+        if len(octets) <= 1 + _SALT_OCTETS + _NONCE_OCTETS:
+            raise ValueError
         salt, nonce = octets[1 : 1 + _SALT_OCTETS], octets[1 + _SALT_OCTETS :][:_NONCE_OCTETS]
         wrapping_key = passwords.wrapping_key(password, salt, _INFO + user.encode())
         sealed = octets[1 + _SALT_OCTETS + _NONCE_OCTETS :]

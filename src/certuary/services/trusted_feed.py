@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from certuary.core.manifest import PartName
@@ -96,6 +97,7 @@ class TrustedFeed:
         self._good: dict[Key, str] = {}
         self._bad: dict[Key, str] = {}
         self._parts: dict[PartName, str] = {}
+        self._compromised: Mapping[str, datetime] = {}
 
     def _with_state(self, delta: ConfigDelta) -> TrustedDelta:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
@@ -125,7 +127,7 @@ class TrustedFeed:
         believed = self._believed(delta.records)
         self._find_missing(delta)
         gone = tuple((key.kind, key.id) for key in before.keys() - self._good.keys())
-        self._parts = dict(self._gate.head.parts)
+        self._remember_head()
         return self._with_state(replace(delta, records=believed, retired=gone))
 
     def _take_changes(self, delta: ConfigDelta) -> TrustedDelta:
@@ -133,8 +135,12 @@ class TrustedFeed:
             self._good.pop(Key(kind, record_id), None)
         believed = self._believed(delta.records)
         gone = tuple((key.kind, key.id) for key in self._bad)
-        self._parts = dict(self._gate.head.parts)
+        self._remember_head()
         return self._with_state(replace(delta, records=believed, retired=(*delta.retired, *gone)))
+
+    def _remember_head(self) -> None:
+        self._parts = dict(self._gate.head.parts)
+        self._compromised = self._gate.head.compromised
 
     def _believed(self, records: Iterable[Record]) -> tuple[Record, ...]:
         believed: list[Record] = []
@@ -144,7 +150,7 @@ class TrustedFeed:
                 self._gate.check(record)
             except InvalidSeal as problem:
                 self._good.pop(key, None)
-                self._bad[key] = _sentence(record.kind, record.values.get("name"), problem.detail)
+                self._bad[key] = _sentence(record.kind, self._gate.name(record), problem.detail)
             else:
                 entry = self._gate.entry(key)
                 assert entry is not None
@@ -166,9 +172,11 @@ class TrustedFeed:
         """Whether the changes lead from what was believed to just what the manifest lists."""
         if not self._take_manifest(delta, whole=False):
             return False
-        kinds = frozenset(delta.counts)
+        kinds, head = frozenset(delta.counts), self._gate.head
         if self._gate.broken_parts(kinds) or self._lacks_parts(delta, kinds):
             return False
+        if head.compromised != self._compromised:
+            return False  # what was believed is to be looked at again
         changed = {key_of(record) for record in delta.records}
         retired = {Key(kind, record_id) for kind, record_id in delta.retired}
         if any(self._gate.entry(key) is not None for key in retired):
@@ -200,5 +208,5 @@ def _kind(name: PartName) -> RecordKind:
     return name.kind  # type: ignore[return-value]  # of the kinds that the feed counts
 
 
-def _sentence(kind: str, name: object, detail: str) -> str:
+def _sentence(kind: str, name: str, detail: str) -> str:
     return f"{kind} {name!r} is left out: {detail}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from certuary.core.manifest import Entry
@@ -23,7 +24,6 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of
-from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 _RECORDS_AT_ONCE: Final = 500
@@ -83,6 +83,7 @@ class SealWatch:
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
         self._revision = self._highest = -1
+        self._compromised: Mapping[str, datetime] = {}
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
     def look(self) -> Look:
@@ -109,7 +110,9 @@ class SealWatch:
                 highest_revision=self._highest,
             )
         self._gate.take_all_parts(manifest[1])
-        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved)]
+        doubted = self._compromised != self._gate.head.compromised
+        self._compromised = self._gate.head.compromised
+        quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved, doubted)]
         self._revision = revision
         return Look(
             broken={**self._broken_parts(), **self._broken_records()},
@@ -120,20 +123,24 @@ class SealWatch:
             highest_revision=self._highest,
         )
 
-    def _look_at(self, kind: RecordKind, manifest_moved: bool) -> Iterator[Key]:
-        """Those whose row broke, changed, or came or went, so that who serves may not have read it since."""
+    def _look_at(self, kind: RecordKind, manifest_moved: bool, doubted: bool) -> Iterator[Key]:
+        """Those whose row broke, changed, or came or went, so that who serves may not have read it since. `doubted` has
+        every record checked."""
         known, fingerprints = self._known[kind], self._rows.fingerprints(kind)
         entries = dict(self._gate.entries(kind))
         changed = {number for number, mark in fingerprints.items() if known.fingerprints.get(number) != mark}
         if manifest_moved:
             changed |= {number for number in fingerprints if known.entries.get(number) != entries.get(number)}
+        checked = set(fingerprints) if doubted else changed
         gone = known.fingerprints.keys() - fingerprints.keys()
         known.broken = {
             number: told
             for number, told in known.broken.items()
-            if number in fingerprints and number not in changed
+            if number in fingerprints and number not in checked
         }
-        yield from self._check(kind, known, changed)
+        for key in self._check(kind, known, checked):
+            if key.id in changed:
+                yield key
         for number in entries.keys() - fingerprints.keys():
             known.broken[number] = Subject(kind, entries[number].name), MISSING
             if number in gone:
@@ -141,6 +148,7 @@ class SealWatch:
         known.fingerprints, known.entries = fingerprints, entries
 
     def _check(self, kind: RecordKind, known: _Known, changed: Iterable[int]) -> Iterator[Key]:
+        """Those whose revision is not new."""
         numbers = sorted(changed)
         for start in range(0, len(numbers), _RECORDS_AT_ONCE):
             for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
@@ -148,7 +156,7 @@ class SealWatch:
                 try:
                     self._gate.check(record)
                 except InvalidSeal as problem:
-                    known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
+                    known.broken[key.id] = Subject(kind, self._gate.name(record)), problem.detail
                 # A revision that rose since the last look may have been read before the row was broken.
                 if record.revision <= self._revision or key.id in known.broken:
                     yield key

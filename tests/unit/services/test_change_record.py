@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,7 @@ from tests.unit.services.change_fixtures import (
     installation,
     kinds_of,
 )
+from tests.unit.services.sealing import put
 
 APPLICATION = {
     "name": "plant",
@@ -61,7 +63,7 @@ def test_a_change_is_audited_with_who_and_what() -> None:
 
 def test_an_update_is_audited_with_only_what_changed() -> None:
     records, deps = installation()
-    application = records.create("application", APPLICATION)
+    application = put(records, deps, "application", APPLICATION)
     with change_records(ROOT_USER, deps) as changes:
         changes.update(application, {"username": "new", "name": "plant"})
     assert detail_of(records) == {"before": {"username": "plant"}, "after": {"username": "new"}}
@@ -126,7 +128,7 @@ def test_a_record_that_was_removed_in_the_meantime_is_not_changed() -> None:
 
 def test_an_application_is_not_moved_out_of_a_group_that_is_not_the_actors() -> None:
     records, deps = installation()
-    application = records.create("application", {**APPLICATION, "group_id": 2})
+    application = put(records, deps, "application", {**APPLICATION, "group_id": 2})
     with pytest.raises(NotPermitted), change_records(ADMIN_1, deps) as changes:
         changes.update(application, {"group_id": 1})
     found = records.find("application", name="plant")
@@ -136,8 +138,9 @@ def test_an_application_is_not_moved_out_of_a_group_that_is_not_the_actors() -> 
 
 def test_the_state_before_is_read_anew_and_not_taken_from_the_caller() -> None:
     records, deps = installation()
-    stale = records.create("application", APPLICATION)
-    records.update("application", stale.id, {"group_id": 2})
+    stale = put(records, deps, "application", APPLICATION)
+    with change_records(ROOT_USER, deps) as changes:
+        changes.update(stale, {"group_id": 2})
     with pytest.raises(NotPermitted), change_records(ADMIN_1, deps) as changes:
         changes.update(stale, {"enabled": False})
 
@@ -159,6 +162,26 @@ def test_a_changed_profile_has_the_next_version() -> None:
     assert (record.values["current_version"], record.values["toml"]) == (2, "a = 2")
     assert detail_of(records)["before"]["current_version"] == 1
     assert detail_of(records)["after"]["current_version"] == 2
+
+
+@pytest.mark.parametrize("kind", ["application", "user", "label"])
+def test_who_has_not_signed_in_changes_no_sealed_record(kind: RecordKind) -> None:
+    records, deps = installation()
+    before = dict(records.rows)
+    with (
+        pytest.raises(NotPermitted, match="by a user who has signed in"),
+        change_records(ROOT_USER, replace(deps, sealing=None)) as changes,
+    ):
+        changes.create(kind, {"name": "new"})
+    assert records.rows == before
+
+
+def test_a_property_needs_no_seal() -> None:
+    records, deps = installation()
+    head = records.head
+    with change_records(ROOT_USER, replace(deps, sealing=None)) as changes:
+        changes.create("property", {"property_key": "a.b", "property_value": "v", "status": "Active"})
+    assert records.head is head
 
 
 def test_a_long_target_is_cut_to_what_the_table_holds() -> None:

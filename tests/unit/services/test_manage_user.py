@@ -1,17 +1,48 @@
 from __future__ import annotations
 
+from base64 import b64decode
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from certuary.errors import Conflict, InvalidValue, NotFound, NotPermitted
-from certuary.services.manage_user import NewUser, add_user, set_user_enabled, set_user_password
+from certuary.core import seal as seals
+from certuary.errors import Conflict, InvalidSeal, InvalidValue, NotAuthenticated, NotFound, NotPermitted
+from certuary.services.authenticate_user import authenticate_user
+from certuary.services.change_record import change_records
+from certuary.services.entitlement import Actor
+from certuary.services.manage_user import (
+    NewUser,
+    UserSaved,
+    add_user,
+    declare_key_compromised,
+    recover_user,
+    set_user_enabled,
+    set_user_password,
+)
+from certuary.services.record_gate import Key
+from tests.memory_records import NOW
+from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
     AUDITOR_1,
+    OFFICER_1,
     PASSWORDS,
     ROOT_USER,
     installation,
     kinds_of,
 )
+from tests.unit.services.sealing import (
+    PASSWORD,
+    gate_of,
+    operator,
+    put_user,
+    sealing_of,
+    signed_by,
+    signer,
+)
+
+ADMIN_ROW = Key("user", 1)
 
 
 def new(name: str = "olga", role: str = "officer", groups: tuple[str, ...] = ("GRP_001",)) -> NewUser:
@@ -26,6 +57,16 @@ def test_a_new_user_has_role_groups_and_a_password_shown_once() -> None:
     assert saved.generated_password is not None
     assert PASSWORDS.verify(str(saved.record.values["password_hash"]), saved.generated_password)
     assert saved.generated_password not in repr(saved)
+
+
+def test_a_new_user_can_sign_in_and_sign() -> None:
+    records, deps = installation()
+    saved = add_user(ROOT_USER, new(), PASSWORDS, deps)
+    assert saved.generated_password is not None
+    gate = gate_of(records, deps)
+    signed_in = authenticate_user("olga", saved.generated_password, PASSWORDS, gate, deps)
+    assert signed_in.certificate == b64decode(str(saved.record.values["signing_certificate"]))
+    assert records.audit[0].detail.count("(secret)") == 2
 
 
 def test_a_brought_password_is_not_shown() -> None:
@@ -61,7 +102,9 @@ def test_a_user_that_cannot_be_is_refused(request_: NewUser, problem: type[Excep
 
 def test_an_administrator_adds_officers_and_no_administrators() -> None:
     records, deps = installation()
-    add_user(ADMIN_1, new(), PASSWORDS, deps)
+    deps = signed_by(ADMIN_1, deps)
+    saved = add_user(ADMIN_1, new(), PASSWORDS, deps)
+    assert gate_of(records, deps).check(records.rows["user", saved.record.id]).signer == "admin-1"
     with pytest.raises(NotPermitted):
         add_user(ADMIN_1, new(name="adam", role="administrator"), PASSWORDS, deps)
     assert [user.values["name"] for user in records.all("user")] == ["olga"]
@@ -81,17 +124,143 @@ def test_the_last_enabled_ca_administrator_is_not_disabled() -> None:
 
 def test_everybody_gives_themselves_a_new_password() -> None:
     records, deps = installation()
-    add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)
-    made_up = set_user_password(AUDITOR_1, "auditor-1", None, PASSWORDS, deps)
+    put_user(records, deps, AUDITOR_1)
+    own = signed_by(AUDITOR_1, deps)
+    made_up = set_user_password(AUDITOR_1, "auditor-1", None, PASSWORDS, own)
     assert made_up.generated_password is not None
-    chosen = set_user_password(AUDITOR_1, "auditor-1", "a better one", PASSWORDS, deps)
+    chosen = set_user_password(AUDITOR_1, "auditor-1", "a better one", PASSWORDS, own)
     assert chosen.generated_password is None
     assert PASSWORDS.verify(str(chosen.record.values["password_hash"]), "a better one")
-    assert kinds_of(records) == ["user.added", "user.changed", "user.changed"]
+    assert kinds_of(records) == ["user.changed", "user.changed"]
 
 
-def test_nobody_of_low_rank_gives_another_a_new_password() -> None:
-    _, deps = installation()
-    add_user(ROOT_USER, new(), PASSWORDS, deps)
+def test_ones_own_new_password_keeps_the_key_and_what_it_signed() -> None:
+    at = victim()
+    before = at.row(ADMIN_ROW).values
+    set_user_password(ADMIN_1, "admin-1", "a better one", PASSWORDS, signed_by(ADMIN_1, at.deps))
+    after = at.row(ADMIN_ROW).values
+    assert after["signing_certificate"] == before["signing_certificate"]
+    assert after["signing_key"] != before["signing_key"]
+    gate = gate_of(at.records, at.deps)
+    assert gate.check(at.row(LINE_1)).signer == "admin-1"
+    assert gate.check(at.row(ADMIN_ROW)).signer == "admin-1"
+    signed_in = authenticate_user("admin-1", "a better one", PASSWORDS, gate, at.deps)
+    assert signed_in.certificate == signer(ADMIN_1).certificate
+    with pytest.raises(NotAuthenticated):
+        authenticate_user("admin-1", PASSWORD, PASSWORDS, gate, at.deps)
+
+
+def test_a_reset_by_a_ca_administrator_makes_a_new_key_and_voids_nothing() -> None:
+    at = victim()
+    before = at.row(ADMIN_ROW).values
+    saved = set_user_password(ROOT_USER, "admin-1", "given to her", PASSWORDS, at.deps)
+    assert saved.record.values["signing_certificate"] != before["signing_certificate"]
+    gate = gate_of(at.records, at.deps)
+    assert gate.check(at.row(ADMIN_ROW)).signer == "root-user"
+    assert gate.check(at.row(LINE_1)).signer == "admin-1"
+    authenticate_user("admin-1", "given to her", PASSWORDS, gate, at.deps)
+
+
+@pytest.mark.parametrize("actor", [ADMIN_1, AUDITOR_1], ids=lambda actor: actor.role)
+def test_nobody_but_a_ca_administrator_gives_another_a_new_password(actor: Actor) -> None:
+    records, deps = installation()
+    put_user(records, deps, OFFICER_1)
+    before = dict(records.rows)
+    with pytest.raises(NotPermitted, match="takes a CA Administrator"):
+        set_user_password(actor, "officer-1", None, PASSWORDS, signed_by(actor, deps))
+    assert records.rows == before
+    assert kinds_of(records) == ["change.refused"]
+
+
+def test_a_user_who_is_disabled_has_signed_what_was_signed() -> None:
+    at = victim()
+    set_user_enabled(ROOT_USER, "admin-1", enabled=False, deps=at.deps)
+    gate = gate_of(at.records, at.deps)
+    assert gate.check(at.row(LINE_1)).signer == "admin-1"
+    with pytest.raises(NotAuthenticated):
+        authenticate_user("admin-1", PASSWORD, PASSWORDS, gate, at.deps)
+
+
+@pytest.mark.parametrize(("seconds", "is_void"), [(-1, True), (0, True), (1, False)])
+def test_what_a_compromised_key_signed_is_listed_void_or_not(seconds: int, is_void: bool) -> None:
+    at = victim()
+    since = NOW + timedelta(seconds=seconds)
+    (signed,) = declare_key_compromised(ROOT_USER, "admin-1", since, at.deps)
+    assert (signed.kind, signed.name, signed.at, signed.is_void) == ("application", "line-1", NOW, is_void)
+    fingerprint = seals.fingerprint(signer(ADMIN_1).certificate)
+    assert at.row(ADMIN_ROW).values["compromised_keys"] == {fingerprint: seals.moment_text(since)}
+
+
+def test_a_key_declared_compromised_twice_counts_from_the_last_word() -> None:
+    at = victim()
+    declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=1), at.deps)
+    declare_key_compromised(ROOT_USER, "admin-1", NOW - timedelta(days=1), at.deps)
+    with pytest.raises(InvalidSeal, match="compromised"):
+        gate_of(at.records, at.deps).check(at.row(LINE_1))
+
+
+def test_after_a_compromise_a_reset_gives_a_key_that_counts() -> None:
+    at = victim()
+    declare_key_compromised(ROOT_USER, "admin-1", NOW, at.deps)
+    set_user_password(ROOT_USER, "admin-1", "given to her", PASSWORDS, at.deps)
+    gate = gate_of(at.records, at.deps)
+    signed_in = authenticate_user("admin-1", "given to her", PASSWORDS, gate, at.deps)
+    sealing = replace(sealing_of(at.deps), signer=signed_in)
+    with change_records(ADMIN_1, replace(at.deps, sealing=sealing)) as changes:
+        changes.update(at.row(LINE_2), {"enabled": False})
+    gate = gate_of(at.records, at.deps)
+    gate.check(at.row(LINE_2))
+    with pytest.raises(InvalidSeal, match="compromised"):
+        gate.check(at.row(LINE_1))
+
+
+def test_nobody_declares_the_own_key_compromised() -> None:
+    records, deps = installation()
+    put_user(records, deps, ROOT_USER)
+    with pytest.raises(Conflict, match="another CA Administrator"):
+        declare_key_compromised(ROOT_USER, "root-user", NOW, deps)
+
+
+def test_an_administrator_declares_no_key_compromised() -> None:
+    at = victim()
+    put_user(at.records, at.deps, OFFICER_1)
     with pytest.raises(NotPermitted):
-        set_user_password(AUDITOR_1, "olga", None, PASSWORDS, deps)
+        declare_key_compromised(ADMIN_1, "officer-1", NOW, signed_by(ADMIN_1, at.deps))
+
+
+def recover(at: Victim, name: str, password: str | None = None) -> UserSaved:
+    """Nobody has signed in: what is needed is what the key store's passphrase opens."""
+    deps = replace(at.deps, sealing=None)
+    return recover_user(name, password, PASSWORDS, operator(), sealing_of(at.deps).high_water, deps)
+
+
+def test_a_user_is_recovered_without_anybody_signing_in() -> None:
+    at = victim()
+    set_user_enabled(ROOT_USER, "admin-1", enabled=False, deps=at.deps)
+    at.records.audit.clear()
+    saved = recover(at, "admin-1")
+    assert saved.generated_password is not None
+    gate = gate_of(at.records, at.deps)
+    signed_in = authenticate_user("admin-1", saved.generated_password, PASSWORDS, gate, at.deps)
+    assert signed_in.actor == ADMIN_1
+    event = at.records.audit[-1]
+    assert (event.kind, event.actor_kind, event.actor) == ("user.recovered", "system", "key store")
+    assert saved.generated_password not in event.detail
+    assert "argon2id" not in event.detail
+
+
+def test_a_user_whose_record_was_altered_is_recovered_as_it_stands() -> None:
+    at = victim()
+    at.set_column(ADMIN_ROW, password_hash="$argon2id$mallory")
+    saved = recover(at, "admin-1", "a better one")
+    assert saved.generated_password is None
+    gate = gate_of(at.records, at.deps)
+    authenticate_user("admin-1", "a better one", PASSWORDS, gate, at.deps)
+
+
+def test_nobody_is_recovered_who_is_not_there_or_with_a_password_that_is_none() -> None:
+    at = victim()
+    with pytest.raises(NotFound):
+        recover(at, "nobody")
+    with pytest.raises(InvalidValue):
+        recover(at, "admin-1", "short")
