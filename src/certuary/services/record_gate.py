@@ -143,6 +143,7 @@ class RecordGate:
 
     def check(self, record: Record) -> Signed:
         """`InvalidSeal`, with the reason, for a record that is not to be believed."""
+        _refuse_unreadable(record)
         key = key_of(record)
         entry = self._entry_of(record, key)
         columns = sealed_columns(record)
@@ -164,6 +165,7 @@ class RecordGate:
 
         For records that are retired, which no manifest lists, and for making a manifest anew.
         """
+        _refuse_unreadable(record)
         statement = self.statement(record, sealed_columns(record), record.version)
         seal = Seal.from_text(record.seal)
         seals.check_countersignature(seal, statement, self._trust.manifest_key)
@@ -249,6 +251,11 @@ def name_of(record: Record) -> str:
 def sealed_columns(record: Record) -> dict[str, object]:
     """Every column that a seal covers."""
     return {**record.values, "removed_at": record.removed_at}
+
+
+def _refuse_unreadable(record: Record) -> None:
+    if record.unreadable:
+        raise InvalidSeal("it holds a value that cannot be read")
 
 
 def _what_differs(record: Record, columns: Values) -> str:
