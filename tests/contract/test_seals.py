@@ -19,8 +19,8 @@ from certuary.store import record_rows
 from certuary.store.feed import DjangoConfigFeed
 from certuary.store.records import DjangoRecordStore
 from certuary.store.row_watch import DjangoRowWatch
-from tests.contract.rows import NOW, application_values
-from tests.memory_records import FixedClock
+from tests.contract.rows import NOW, application_values, new_store
+from tests.memory_records import MARKER, FixedClock
 from tests.unit.services.sealing import ROOT_USER, new_sealing, password_hash, signing_key, trust
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -108,7 +108,7 @@ COLUMNS = [
 
 @pytest.fixture
 def store(database_url: str) -> DjangoRecordStore:
-    return DjangoRecordStore()
+    return new_store()
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def sealing() -> Sealing:
 @pytest.fixture
 def deps(store: DjangoRecordStore, sealing: Sealing) -> ChangeDeps:
     """One record of each kind is there, and a second profile and group to point at."""
-    made = ChangeDeps(records=store, clock=FixedClock(), request_id="r1", sealing=sealing)
+    made = ChangeDeps(
+        records=store, clock=FixedClock(), marker=lambda: MARKER, request_id="r1", sealing=sealing
+    )
     with change_records(ROOT_USER, made) as changes:
         for kind, values in VALUES:
             changes.create(kind, values)
@@ -235,7 +237,7 @@ def test_a_manifest_that_is_touched_is_fed_with_all_its_parts(
     assert delta.records == ()
     assert {(part.kind, part.number) for part in delta.parts} == {(kind, 0) for kind in SEALED_KINDS}
     assert set(delta.parts) == set(first.parts)
-    assert delta.part_names == {(kind, 0) for kind in SEALED_KINDS}
+    assert delta.part_names == frozenset((kind, 0) for kind in SEALED_KINDS)
 
 
 def test_a_change_is_fed_with_its_part_the_head_and_the_counts(deps: ChangeDeps) -> None:
