@@ -19,6 +19,7 @@ from certuary.services.verify_marks import MarkFinding, verify_marks
 from certuary.store.batch_rows import CERTIFICATE_COLUMNS
 from certuary.store.certificates import DjangoCertificateReader
 from certuary.store.crls import DjangoCrlStore
+from certuary.store.event_stream import EventStream
 from certuary.store.marked_rows import DjangoMarkedRows
 from certuary.store.records import DjangoRecordStore
 from certuary.store.writer import GroupCommitWriter
@@ -127,7 +128,7 @@ def add_crl_and_version() -> None:
         transaction.add_profile_version(profile_version_row(profile.id))
         transaction.add_profile_version(profile_version_row(profile.id, number=2))
     assert isinstance(authority.id, int)
-    crls = DjangoCrlStore()
+    crls = DjangoCrlStore(EventStream(new_chain))
     for number in (1, 2):
         crls.add(replace(crl_row(authority.id, number), marker=MARKER), audit_row())
 
@@ -204,12 +205,18 @@ def test_all_pages_are_gone_through_and_progress_is_told() -> None:
     assert told == [(500, 1101), (1000, 1101), (1101, 1101)]
 
 
+# PostgreSQL takes no such times.
 @pytest.mark.parametrize(
-    "assignment", ["not_after = 'never'", "not_after = '2026-13-45 00:00:00'", "serial = 'xyz'"]
+    ("database_url", "assignment"),
+    [
+        ("sqlite", "not_after = 'never'"),
+        ("sqlite", "not_after = '2026-13-45 00:00:00'"),
+        ("sqlite", "serial = 'xyz'"),
+        ("postgresql", "serial = 'xyz'"),
+    ],
+    indirect=["database_url"],
 )
 def test_a_row_that_cannot_be_read_is_found_and_hides_no_other(assignment: str) -> None:
-    if connection.vendor != "sqlite" and "serial" not in assignment:
-        pytest.skip("PostgreSQL takes no such value")
     add(certificate_row())
     altered = add(certificate_row())
     add(certificate_row())
@@ -219,9 +226,9 @@ def test_a_row_that_cannot_be_read_is_found_and_hides_no_other(assignment: str) 
     assert any("cannot be read" in one.reason or "altered" in one.reason for one in found)
 
 
+# PostgreSQL takes no text there.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_mark_that_is_text_is_an_altered_row() -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL takes no text there")
     add(real_certificate())
     sql("UPDATE certificates SET mark = 'text', der = 'text'")
     assert "altered" in findings()[0].reason

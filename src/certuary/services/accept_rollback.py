@@ -17,8 +17,8 @@ from certuary.services.change_record import ChangeDeps, audit_row
 from certuary.services.entitlement import Actor, check_is_ca_administrator
 from certuary.services.high_water import HighWater
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore, RecordTransaction
-from certuary.services.record_gate import RecordGate, Signed, key_of, sealed_columns
-from certuary.services.seal_changes import Sealing, name_of, write_manifest
+from certuary.services.record_gate import RecordGate, Signed, key_of, name_of, sealed_columns
+from certuary.services.seal_changes import Sealing, write_manifest
 from certuary.services.trust import Trust
 from certuary.services.verify_seals import Finding
 

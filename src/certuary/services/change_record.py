@@ -164,7 +164,7 @@ class RecordChanges:
                     audit_row(f"{kind}.forgotten", self._actor, target, detail, self._deps)
                 )
                 return
-        raise NotFound(f"no row of a {kind} {name!r} is missing")
+        raise NotFound(f"no {kind} {name!r} is missing: either its row is there, or nobody signed one")
 
     def drop_authenticators(self, user: Record) -> None:
         """The rows of a user's second factors. What the sealed record says of them is changed beside it."""

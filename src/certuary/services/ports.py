@@ -176,7 +176,8 @@ class Record:
     """A row that people change: its columns by name, as plain values (str, int, bool, None, datetime, bytes, list).
 
     `id` is the row's number, for a property its key. A profile's values include "toml": its current version's text,
-    and "version_id". `version` and `seal` are those of a sealed kind; `removed_at` is set when it is retired.
+    and "version_id". `version` and `seal` are those of a sealed kind; `removed_at` is set when it is retired. One that
+    is `unreadable` holds what no record does; its values are None, but for what people call it.
     """
 
     kind: RecordKind
@@ -186,6 +187,7 @@ class Record:
     version: int = 0
     seal: str = ""
     removed_at: datetime | None = None
+    unreadable: bool = False
 
 
 SEALED_KINDS: Final[tuple[RecordKind, ...]] = (

@@ -136,8 +136,14 @@ class RecordGate:
     def entry(self, key: Key) -> Entry | None:
         return (self.part(part_of(*key)) or {}).get(key.id)
 
+    def name(self, record: Record) -> str:
+        """What it was called when it was signed, however it is called now; else what it is called."""
+        entry = self.entry(key_of(record)) if self._head is not None else None
+        return name_of(record) if entry is None else entry.name
+
     def check(self, record: Record) -> Signed:
         """`InvalidSeal`, with the reason, for a record that is not to be believed."""
+        _refuse_unreadable(record)
         key = key_of(record)
         entry = self._entry_of(record, key)
         columns = sealed_columns(record)
@@ -159,6 +165,7 @@ class RecordGate:
 
         For records that are retired, which no manifest lists, and for making a manifest anew.
         """
+        _refuse_unreadable(record)
         statement = self.statement(record, sealed_columns(record), record.version)
         seal = Seal.from_text(record.seal)
         seals.check_countersignature(seal, statement, self._trust.manifest_key)
@@ -236,9 +243,19 @@ def key_of(record: Record) -> Key:
     return Key(record.kind, record.id)
 
 
+def name_of(record: Record) -> str:
+    """What people call it: a group by its code."""
+    return str(record.values["code" if record.kind == "group" else "name"])
+
+
 def sealed_columns(record: Record) -> dict[str, object]:
     """Every column that a seal covers."""
     return {**record.values, "removed_at": record.removed_at}
+
+
+def _refuse_unreadable(record: Record) -> None:
+    if record.unreadable:
+        raise InvalidSeal("it holds a value that cannot be read")
 
 
 def _what_differs(record: Record, columns: Values) -> str:

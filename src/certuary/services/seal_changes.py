@@ -16,7 +16,7 @@ from certuary.core.manifest import Entry, Head, PartName, part_of
 from certuary.errors import InvalidSeal, NotFound
 from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordTransaction
-from certuary.services.record_gate import Key, RecordGate, key_of, sealed_columns
+from certuary.services.record_gate import Key, RecordGate, key_of, name_of, sealed_columns
 from certuary.services.signing_key import OperatorKeys, Signer
 from certuary.services.trust import Trust
 
@@ -96,11 +96,6 @@ def write_manifest(
     sequence = following["sequence"]
     assert isinstance(sequence, int)
     return Seen(instance=head.instance, sequence=sequence, digest=manifests.body_digest(body))
-
-
-def name_of(record: Record) -> str:
-    """What people call it: a group by its code."""
-    return str(record.values["code" if record.kind == "group" else "name"])
 
 
 def _first_manifest(sealing: Sealing) -> ManifestRow:

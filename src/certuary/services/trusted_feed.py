@@ -19,7 +19,6 @@ from certuary.errors import InvalidSeal
 from certuary.services.high_water import Seen
 from certuary.services.ports import ConfigDelta, ConfigFeed, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of
-from certuary.services.seal_changes import name_of
 
 RaiseHighWater = Callable[[Seen], None]
 
@@ -151,7 +150,7 @@ class TrustedFeed:
                 self._gate.check(record)
             except InvalidSeal as problem:
                 self._good.pop(key, None)
-                self._bad[key] = _sentence(record.kind, name_of(record), problem.detail)
+                self._bad[key] = _sentence(record.kind, self._gate.name(record), problem.detail)
             else:
                 entry = self._gate.entry(key)
                 assert entry is not None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from certuary.errors import InvalidSeal
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind, RecordStore
 from certuary.services.record_gate import RecordGate, key_of
-from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 
@@ -38,19 +37,18 @@ def _of_kind(
     for record in records.all(kind):
         there.add(key_of(record).id)
         counted()
-        yield from _finding(record, gate.check)
+        yield from _finding(record, gate.name(record), gate.check)
     for number, entry in gate.entries(kind).items():
         if number not in there:
             yield Finding(kind=kind, name=entry.name, reason=MISSING)
     for record in records.retired(kind):
         if gate.entry(key_of(record)) is None:
             counted()
-            yield from _finding(record, gate.check_alone)
+            yield from _finding(record, f"{gate.name(record)} (removed)", gate.check_alone)
 
 
-def _finding(record: Record, check: Callable[[Record], object]) -> Iterator[Finding]:
+def _finding(record: Record, name: str, check: Callable[[Record], object]) -> Iterator[Finding]:
     try:
         check(record)
     except InvalidSeal as problem:
-        retired = "" if record.removed_at is None else " (removed)"
-        yield Finding(kind=record.kind, name=name_of(record) + retired, reason=problem.detail)
+        yield Finding(kind=record.kind, name=name, reason=problem.detail)

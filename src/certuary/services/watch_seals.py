@@ -24,7 +24,6 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of
-from certuary.services.seal_changes import name_of
 from certuary.services.trusted_feed import MISSING
 
 _RECORDS_AT_ONCE: Final = 500
@@ -157,7 +156,7 @@ class SealWatch:
                 try:
                     self._gate.check(record)
                 except InvalidSeal as problem:
-                    known.broken[key.id] = Subject(kind, name_of(record)), problem.detail
+                    known.broken[key.id] = Subject(kind, self._gate.name(record)), problem.detail
                 # A revision that rose since the last look may have been read before the row was broken.
                 if record.revision <= self._revision or key.id in known.broken:
                     yield key

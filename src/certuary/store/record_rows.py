@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import F, Model
+from django.db import DatabaseError
+from django.db.models import F, Model, QuerySet
 
 from certuary.services.ports import Record, RecordKind
 from certuary.store.models import (
@@ -19,6 +20,8 @@ from certuary.store.models import (
     User,
 )
 
+T = TypeVar("T")
+
 MODELS: Mapping[RecordKind, type[Model]] = {
     "authority": Authority,
     "group": Group,
@@ -28,6 +31,8 @@ MODELS: Mapping[RecordKind, type[Model]] = {
     "user": User,
     "property": Property,
 }
+_UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a value raises that no record holds: a date without an end, text that is no UTF-8, too deep a list."""
 _OURS = frozenset({"id", "revision", "removed_at", "version", "seal"})
 
 
@@ -52,15 +57,45 @@ def select_page(kind: RecordKind, filters: Mapping[str, object], limit: int | No
     """The first so many."""
     if kind == "property":
         return _select_properties(filters)[:limit]
-    rows = (
-        MODELS[kind]
-        ._default_manager.filter(**{"removed_at__isnull": True, **filters})
-        .order_by("name")
-        .values("id", "revision", "removed_at", "version", "seal", *columns(kind))
-    )[:limit]
+    rows: QuerySet[Any] = MODELS[kind]._default_manager.filter(**{"removed_at__isnull": True, **filters})
+    rows = rows.order_by("name")
+    try:
+        return _read(kind, rows[:limit])
+    except _UNREADABLE:
+        # Plain SQL put there what no record holds: find the row, so that the others can be read.
+        return [_read_one(kind, rows, record_id) for record_id in rows.values_list("id", flat=True)[:limit]]
+
+
+def _read(kind: RecordKind, rows: QuerySet[Any]) -> list[Record]:
+    found = rows.values("id", "revision", "removed_at", "version", "seal", *columns(kind))
     if kind == "profile":
-        return _with_versions(list(rows))
-    return [_record(kind, row) for row in rows.iterator(chunk_size=500)]
+        return _with_versions(list(found))
+    return [_record(kind, row) for row in found.iterator(chunk_size=500)]
+
+
+def _read_one(kind: RecordKind, rows: QuerySet[Any], record_id: int) -> Record:
+    row = rows.filter(id=record_id)
+    try:
+        (record,) = _read(kind, row)
+    except _UNREADABLE:
+        called = "code" if kind == "group" else "name"
+        name = _read_or(row, called, f"number {record_id}")
+        return Record(
+            kind=kind,
+            id=record_id,
+            revision=_read_or(row, "revision", 0),
+            values={**dict.fromkeys(columns(kind)), "name": name, called: name},
+            unreadable=True,
+        )
+    return record
+
+
+def _read_or(row: QuerySet[Any], column: str, otherwise: T) -> T:
+    try:
+        value = row.values_list(column, flat=True).get()
+    except _UNREADABLE:
+        return otherwise
+    return value if isinstance(value, type(otherwise)) else otherwise
 
 
 def _select_properties(filters: Mapping[str, object]) -> list[Record]:
@@ -85,15 +120,25 @@ def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
 
 def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:
     values = {key: _plain(value) for key, value in row.items() if key not in _OURS}
+    # SQLite keeps any value in any column.
+    if not (
+        isinstance(row["revision"], int) and isinstance(row["version"], int) and isinstance(row["seal"], str)
+    ):
+        raise TypeError
     return Record(
         kind=kind,
         id=row["id"],
-        revision=row["revision"],
+        revision=_whole(row["revision"]),
         values=values,
-        version=row["version"],
-        seal=row["seal"],
+        version=_whole(row["version"]),
+        seal=row["seal"] if isinstance(row["seal"], str) else "",
         removed_at=row["removed_at"],
     )
+
+
+def _whole(value: object) -> int:
+    """-1 for what SQLite keeps in a column of numbers when somebody puts it there."""
+    return value if isinstance(value, int) else -1
 
 
 def _plain(value: object) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,11 @@ _JOINS = {
     "profile": "LEFT JOIN profile_versions v ON v.profile_id = r.id AND v.number = r.current_version",
 }
 _JOINED = {"profile": ("v.id", "v.toml")}
+# Whatever plain SQL wrote there can be fetched, also what is no value of the column's type.
+_AS_IT_IS: Mapping[str, Callable[[str], str]] = {
+    "sqlite": lambda column: f"CAST(quote({column}) AS BLOB)",
+    "postgresql": lambda column: f"{column}::text",
+}
 
 
 class DjangoRowWatch:
@@ -54,6 +59,7 @@ class DjangoRowWatch:
 def _statement(kind: RecordKind) -> str:
     columns = ["r.id", "r.version", "r.seal", *(f"r.{column}" for column in record_rows.stored_columns(kind))]
     columns += _JOINED.get(kind, ())
+    columns[1:] = map(_AS_IT_IS[connection.vendor], columns[1:])
     table = record_rows.MODELS[kind]._meta.db_table
     return f"SELECT {', '.join(columns)} FROM {table} r {_JOINS.get(kind, '')} WHERE r.removed_at IS NULL"  # noqa: S608  # constants
 

@@ -69,8 +69,10 @@ def attack_and_mend(scene: Scene, attack: Attack) -> Outcome:
         undone_at = time.monotonic()
     SLOWEST.time("served again", attack.name, scene.wait_until_answered(attack.before, undone_at))
     scene.wait_until_untold(attack.sentences, undone_at)
-    for subject, (broken, mended) in events.items():
-        assert broken_and_mended(scene, subject) == (broken + 1, mended + 1), subject
+    expected = {subject: (broken + 1, mended + 1) for subject, (broken, mended) in events.items()}
+    scene.wait_until(
+        lambda: {subject: broken_and_mended(scene, subject) for subject in events} == expected, "the events"
+    )
     return outcome(attack)
 
 

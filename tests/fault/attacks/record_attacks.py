@@ -211,7 +211,7 @@ APPLICATIONS = (
         name="An application is renamed to another that was removed",
         sql=_on_application("narrow", "name = 'gone', username = 'gone'"),
         tables=("applications",),
-        found={"application gone": f"name, username: {CHANGED}"},
+        found={"application narrow": f"name, username: {CHANGED}"},
         asks={Ask(username="gone", password_of="narrow", common_name="narrow-1"): (401, 401)},
     ),
 )

@@ -353,10 +353,10 @@ HOSTILE = {
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
 def test_parse_csr_is_done_with_hostile_requests_fast(make: Callable[[], bytes]) -> None:
     encoded = make()
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.suppress(BadRequest):
         parse_csr(encoded)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
 
 
 # --- ChangeSubjectName

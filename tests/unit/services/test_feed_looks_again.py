@@ -93,7 +93,7 @@ def test_a_record_that_was_put_back_without_a_new_revision_is_used_again() -> No
     database.code = "GRP_666"
     loader, watch = opened(database)
     assert not loader.load().groups
-    assert loader.problems == ("group 'first' is left out: altered",)
+    assert loader.problems == ("group 'GRP_001' is left out: altered",)
     database.code = "GRP_001"
     watch.now += LOOK_AGAIN_SECONDS
     snapshot = loader.refresh()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
-from certuary.core.manifest import Entry
+from certuary.core.manifest import Entry, Head
 from certuary.errors import InvalidSeal
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate
@@ -42,9 +43,13 @@ class OneRow:
         return (Record(kind=kind, id=1, revision=self.row_revision, values={"name": self.name}),)
 
 
+HEAD = Head(instance="", sequence=1, at=datetime(2026, 11, 23, tzinfo=UTC), parts={})
+
+
 class OneRowGate(RecordGate):
     def __init__(self) -> None:
         """Believes the name "plant" and no other."""
+        self._head = HEAD
 
     def take_head(self, row: ManifestRow | None) -> None: ...
 
@@ -52,6 +57,9 @@ class OneRowGate(RecordGate):
 
     def broken_parts(self, kinds: Iterable[str]) -> tuple[()]:
         return ()
+
+    def entry(self, key: Key) -> None:
+        return None
 
     def entries(self, kind: RecordKind) -> Mapping[int, Entry]:
         return {}
