@@ -14,7 +14,7 @@ from certuary.services.adopt_record import Shown, adopt_record, describe_seal, f
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import RecordKind
-from certuary.services.seal_changes import name_of
+from certuary.services.record_gate import name_of
 
 
 class AdoptRecord:

@@ -25,8 +25,7 @@ from certuary.portal.visible import visible
 from certuary.services.adopt_record import Shown, describe_seal, parse_kind
 from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind
-from certuary.services.record_gate import Key, RecordGate, key_of, sealed_columns
-from certuary.services.seal_changes import name_of
+from certuary.services.record_gate import Key, RecordGate, key_of, name_of, sealed_columns
 from certuary.services.trusted_feed import MISSING
 
 PAGES: Final = {
