@@ -97,8 +97,8 @@ def published(home: Path) -> int:
 
 
 def job_holder(home: Path) -> int:
-    """The process that holds the lease."""
-    ((holder,),) = query(home, "SELECT holder FROM leases")
+    """The process that holds the lease of the jobs; that of the seals names a node."""
+    ((holder,),) = query(home, "SELECT holder FROM leases WHERE name = 'jobs'")
     host, _, pid = str(holder).rpartition(":")
     assert host == socket.gethostname()[:40]
     return int(pid)

@@ -51,7 +51,7 @@ def test_json_and_home_may_stand_before_the_noun_or_after_the_verb(shell: Shell)
     assert (
         json.loads(before.stdout)
         == json.loads(after.stdout)
-        == [{"id": 1, "code": "GRP_001", "name": "Default"}]
+        == [{"id": 1, "code": "GRP_001", "name": "Default", "seal": "holds"}]
     )
 
 

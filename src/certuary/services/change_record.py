@@ -164,7 +164,7 @@ class RecordChanges:
                     audit_row(f"{kind}.forgotten", self._actor, target, detail, self._deps)
                 )
                 return
-        raise NotFound(f"no row of a {kind} {name!r} is missing")
+        raise NotFound(f"no {kind} {name!r} is missing: either its row is there, or nobody signed one")
 
     def recover(self, user: Record, values: Values) -> Record:
         """Give a user another password and signing key, on the word of whoever opened the key store."""

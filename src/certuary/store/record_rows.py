@@ -123,12 +123,17 @@ def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:
     return Record(
         kind=kind,
         id=row["id"],
-        revision=row["revision"],
+        revision=_whole(row["revision"]),
         values=values,
-        version=row["version"],
-        seal=row["seal"],
+        version=_whole(row["version"]),
+        seal=row["seal"] if isinstance(row["seal"], str) else "",
         removed_at=row["removed_at"],
     )
+
+
+def _whole(value: object) -> int:
+    """-1 for what SQLite keeps in a column of numbers when somebody puts it there."""
+    return value if isinstance(value, int) else -1
 
 
 def _plain(value: object) -> object:
