@@ -40,7 +40,7 @@ bench: packages-test $(VENV)/.test
 	$(bin)/python -m bench $(ARGS)
 
 security-model: packages-test $(VENV)/.test
-	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks
+	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks $(ARGS)
 
 # Debian packages: installed when root, else named with the apt line to run.
 packages-serve:
