@@ -41,7 +41,7 @@ bench: packages-test $(VENV)/.test
 	$(bin)/python -m bench $(ARGS)
 
 security-model: packages-test $(VENV)/.test
-	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks
+	SECURITY_MODEL=write $(bin)/python -m pytest tests/fault/attacks $(ARGS)
 
 screens: packages-test $(VENV)/.test
 	$(bin)/python -m tests.browser.screens

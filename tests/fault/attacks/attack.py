@@ -64,6 +64,13 @@ def attack_and_mend(scene: Scene, attack: Attack) -> Outcome:
         SLOWEST.time("named", attack.name, scene.wait_until_told(attack.sentences, committed_at))
         SLOWEST.time("refused", attack.name, scene.wait_until_answered(attack.during, committed_at))
         check_user_refused(scene, attack)
+        # A worker may have told /readyz before the watch looked, which tells the audit.
+        scene.wait_until(
+            lambda: all(
+                broken_and_mended(scene, each)[0] == broken + 1 for each, (broken, _) in events.items()
+            ),
+            "the events of what is broken",
+        )
     finally:
         scene.put_back(*attack.tables)
         undone_at = time.monotonic()

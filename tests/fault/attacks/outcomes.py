@@ -45,8 +45,12 @@ class Outcomes:
             return
         before, _, rest = PAGE.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
-        rows = "".join(outcome.row for outcome in self._seen)
-        PAGE.write_text(before + BEGIN + _HEAD + rows + END + after)
+        rows = {attack_of(row): row for row in rows_of_page()} | {one.attack: one.row for one in self._seen}
+        PAGE.write_text(before + BEGIN + _HEAD + "".join(rows.values()) + END + after)
+
+
+def attack_of(row: str) -> str:
+    return row.removeprefix("| ").partition(" | ")[0]
 
 
 def rows_of_page() -> tuple[str, ...]:

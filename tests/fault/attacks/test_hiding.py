@@ -114,3 +114,25 @@ def revoke_at_a_low_revision(scene: Scene) -> Outcome:
 def is_revoked(scene: Scene, serial: int) -> bool:
     crl = x509.load_der_x509_crl(fetch_crl(scene.server))
     return crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+
+def test_the_number_of_the_installation_is_believed_from_no_row(stage: Stage, outcomes: Outcomes) -> None:
+    outcomes.add(stage.each(rename_installation))
+
+
+def rename_installation(scene: Scene) -> Outcome:
+    ((number,),) = scene.query("SELECT uuid FROM instance")
+    scene.execute("UPDATE instance SET uuid = '00000000-0000-4000-8000-000000000000';")
+    told = scene.told()
+    scene.stop()
+    scene.start()
+    assert scene.enrol(Ask(username="quickstart")) == 200
+    assert scene.told() == told
+    scene.commands.run("seal", "verify")
+    scene.execute(f"UPDATE instance SET uuid = '{number}';")
+    return Outcome(
+        attack="The installation's number is altered",
+        refused="nothing reads it: the number that counts is pinned beside the keys",
+        named="(nothing changes)",
+        undone="not needed",
+    )

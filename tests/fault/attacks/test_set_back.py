@@ -50,8 +50,8 @@ def set_back(scene: Scene, name: str, work: Path) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(b"SET session_replication_role = replica")
         tables = [table for (table,) in connection.execute(TABLES).fetchall()]
-        connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
         for table in tables:
+            connection.execute(f"DELETE FROM {table}".encode())
             connection.execute(f"INSERT INTO {table} SELECT * FROM {name}.{table}".encode())
 
 

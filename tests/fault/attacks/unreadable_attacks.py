@@ -9,12 +9,12 @@ UNREADABLE = "it holds a value that cannot be read"
 _DEEP = "[" * 3000 + "]" * 3000
 
 
-def _attack(name: str, change: str, *, called: str = "narrow") -> Attack:
+def _attack(name: str, change: str, *, reason: str = UNREADABLE) -> Attack:
     return Attack(
         name=name,
         sql=f"UPDATE applications SET {change} WHERE name = 'narrow';",
         tables=("applications",),
-        found={f"application {called}": UNREADABLE},
+        found={"application narrow": reason},
         asks={
             Ask(username="narrow", common_name="narrow-1"): (200, 401),
             Ask(username="quickstart"): (200, 200),
@@ -23,10 +23,18 @@ def _attack(name: str, change: str, *, called: str = "narrow") -> Attack:
 
 
 SQLITE = (
-    _attack("SQLite: a date is replaced by octets", "created_at = x'ff'"),
+    _attack(
+        "SQLite: a date is replaced by octets",
+        "created_at = x'ff'",
+        reason="created_at: not what 'admin' signed on DATE",
+    ),
     _attack("SQLite: a version is replaced by a word", "version = 'first'"),
     _attack("SQLite: a seal is replaced by octets", "seal = x'00'"),
-    _attack("SQLite: a rule is no UTF-8", "subject_rule = CAST(x'ff' AS TEXT)"),
+    _attack(
+        "SQLite: a rule is no UTF-8",
+        "subject_rule = CAST(x'ff' AS TEXT)",
+        reason="subject_rule: not what 'admin' signed on DATE",
+    ),
 )
 POSTGRESQL = (
     _attack("PostgreSQL: a date is at infinity", "expires_at = 'infinity'"),
