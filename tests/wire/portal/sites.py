@@ -77,6 +77,13 @@ def _fitting(group: re.Match[str]) -> str:
     return first if first.isalnum() else ("1" if "0-9" in first else "x")
 
 
+def names() -> set[str]:
+    """Of every address; operations of the API share theirs."""
+    from django.urls import get_resolver
+
+    return {site.name for site in _sites(get_resolver().url_patterns, "", "", ())}
+
+
 def sites() -> tuple[Site, ...]:
     """Of two names for one address the first: Django, too, takes the first that fits."""
     from django.urls import get_resolver
