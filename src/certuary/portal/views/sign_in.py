@@ -7,12 +7,24 @@ from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
 from allauth.mfa.base.views import AuthenticateView
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from certuary.portal.second_factors import PASSKEY, TOTP
+
+WAITING_LOGIN = "account_login"  # where allauth keeps the login whose second factor has not come yet
 
 
 class SignIn(LoginView):  # type: ignore[misc]  # allauth has no types
     template_name = "portal/sign_in.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Asking for this page again means "as somebody else": the login that waits for its second factor
+        # is given up, or the page would lead back to that second factor for ever.
+        if request.method == "GET":
+            request.session.pop(WAITING_LOGIN, None)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
 
 class SecondFactor(AuthenticateView):  # type: ignore[misc]  # allauth has no types
