@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from certuary.errors import InvalidValue
@@ -63,6 +64,7 @@ def fold_address(text: str) -> Address:
     return address
 
 
+@lru_cache(maxsize=4096)  # thousands of applications share few networks
 def parse_network(text: str) -> Network:
     """Parse an address or CIDR block; an IPv4-mapped IPv6 block becomes the IPv4 block."""
     try:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from certuary.services.load_snapshot import SnapshotLoader
     from certuary.store.writer import GroupCommitWriter
 
-RELOAD_SECONDS = 0.5
+RELOAD_SECONDS = 0.25
 REPORT_SECONDS = 1.0
 PROBE_SECONDS = 1.0
 STALE_SECONDS = 15.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,6 +42,10 @@ class Signed(NamedTuple):
     fingerprint: str
 
 
+_NOT_YET: Final = Signed("", datetime.fromtimestamp(0, tz=UTC), "")
+"""Of a record whose signature is still to be verified."""
+
+
 class Key(NamedTuple):
     kind: RecordKind
     id: int
@@ -66,6 +70,8 @@ class RecordGate:
         self._seen: Seen | None = None
         self._parts: dict[PartName, tuple[str, dict[int, Entry]]] = {}
         self._signed: dict[str, Signed] = {}
+        self._allowance: int | None = None
+        self._postponed: dict[str, tuple[Record, bytes]] = {}
         self._user_keys: dict[tuple[bytes, str], ec.EllipticCurvePublicKey] = {}
 
     @classmethod
@@ -153,12 +159,41 @@ class RecordGate:
             raise InvalidSeal(_what_differs(record, columns))
         signed = self._signed.get(digest)
         if signed is None:
+            if self._allowance == 0 and not self.head.compromised:
+                self._postponed[digest] = record, statement
+                return _NOT_YET
+            if self._allowance is not None:
+                self._allowance -= 1
             # The digest in the manifest covers the counter-signature: the same key made both.
             seal = Seal.from_text(record.seal)
             self._check_signer(seal, statement, record)
             signed = self._remember(digest, seal)
         self._check_not_compromised(signed)
         return signed
+
+    def verify_at_once(self, count: int | None) -> None:
+        """How many users' signatures the checks that follow verify; the rest waits for `verify_postponed`. None: all.
+
+        Thousands of records in one change would keep a server that runs from the first of them for seconds. Until then
+        they are believed on the word of the signed manifest, which lists just this content.
+        """
+        self._allowance = count
+
+    def verify_postponed(self, count: int) -> dict[Key, str]:
+        """Go on verifying; those that fail, with the reason. What was changed meanwhile is passed over."""
+        failed: dict[Key, str] = {}
+        for digest in list(self._postponed)[:count]:
+            record, statement = self._postponed.pop(digest)
+            entry = self.entry(key_of(record))
+            if entry is None or entry.digest != digest:
+                continue
+            try:
+                seal = Seal.from_text(record.seal)
+                self._check_signer(seal, statement, record)
+                self._remember(digest, seal)
+            except InvalidSeal as problem:
+                failed[key_of(record)] = problem.detail
+        return failed
 
     def check_alone(self, record: Record) -> Signed:
         """By its own seal: somebody entitled signed it once. Whether that was the last word only a manifest says.

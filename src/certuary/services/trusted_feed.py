@@ -26,6 +26,9 @@ RECORDS_BETWEEN_YIELDS: Final = 50
 LOOK_AGAIN_SECONDS: Final = 1.0
 _REST_FACTOR: Final = 9.0
 """A look that took t seconds is followed by none for 9 t, however many records there are."""
+SIGNATURES_AT_ONCE: Final = 1000
+"""How many users' signatures one read verifies, 60 us each: more wait for the next reads."""
+
 MISSING: Final = "its row is gone, deleted or marked as removed, and nobody entitled signed that"
 
 
@@ -61,6 +64,8 @@ class TrustedFeed:
     def read(self, since: int) -> TrustedDelta:
         """As `ConfigFeed.read`. `DatabaseDown` when it cannot be had."""
         delta = self._feed.read(since)
+        # Who starts has the time to verify everything.
+        self._gate.verify_at_once(SIGNATURES_AT_ONCE if since else None)
         if since and delta.revision <= since:
             # Nothing new, or an older database, which the caller reads anew from the beginning.
             return self._look_again(delta) if delta.revision == since else self._with_state(delta)
@@ -84,7 +89,8 @@ class TrustedFeed:
         # Who sets the database back may set its revision to the one that was read last, or it may rise to that.
         is_other = delta.manifest != self._manifest
         is_due = (self._blocked or self._bad) and self._steady() >= self._look_again_at
-        if not is_other and not is_due:
+        has_failed = bool(self._gate.verify_postponed(SIGNATURES_AT_ONCE))
+        if not is_other and not is_due and not has_failed:
             return self._with_state(delta)
         before = self._blocked, self._bad, self._good
         whole = self._read_whole(delta)

@@ -7,6 +7,7 @@ for them, so that all of them come to the same verdict, and to the one that a re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of
-from certuary.services.trusted_feed import MISSING
+from certuary.services.trusted_feed import MISSING, SIGNATURES_AT_ONCE
 
 _RECORDS_AT_ONCE: Final = 500
+_REST_SECONDS: Final = 0.1
 _UNREACHED_REVISION: Final = 2**62
 """No number of changes leads there: plain SQL wrote it, and going on from there would soon leave the column's range."""
 
@@ -112,7 +114,9 @@ class SealWatch:
         self._gate.take_all_parts(manifest[1])
         doubted = self._compromised != self._gate.head.compromised
         self._compromised = self._gate.head.compromised
+        self._gate.verify_at_once(SIGNATURES_AT_ONCE)
         quiet = [key for kind in SEALED_KINDS for key in self._look_at(kind, moved, doubted)]
+        quiet += self._verify_postponed()
         self._revision = revision
         return Look(
             broken={**self._broken_parts(), **self._broken_records()},
@@ -151,6 +155,9 @@ class SealWatch:
         """Those whose revision is not new."""
         numbers = sorted(changed)
         for start in range(0, len(numbers), _RECORDS_AT_ONCE):
+            if start:
+                # Whoever serves reads these thousands at this moment, too, and goes first.
+                time.sleep(_REST_SECONDS)
             for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
                 key = key_of(record)
                 try:
@@ -160,6 +167,13 @@ class SealWatch:
                 # A revision that rose since the last look may have been read before the row was broken.
                 if record.revision <= self._revision or key.id in known.broken:
                     yield key
+
+    def _verify_postponed(self) -> Iterator[Key]:
+        for key, reason in self._gate.verify_postponed(SIGNATURES_AT_ONCE).items():
+            entry = self._gate.entry(key)
+            assert entry is not None, "it is what was postponed"
+            self._known[key.kind].broken[key.id] = Subject(key.kind, entry.name), reason
+            yield key
 
     def _broken_parts(self) -> dict[Subject, str]:
         return {
