@@ -72,6 +72,7 @@ class RecordGate:
         self._signed: dict[str, Signed] = {}
         self._allowance: int | None = None
         self._postponed: dict[str, tuple[Record, bytes]] = {}
+        self._refused: dict[str, str] = {}
         self._user_keys: dict[tuple[bytes, str], ec.EllipticCurvePublicKey] = {}
 
     @classmethod
@@ -157,6 +158,8 @@ class RecordGate:
         digest = seals.entry_digest(statement, record.seal)
         if digest != entry.digest:
             raise InvalidSeal(_what_differs(record, columns))
+        if digest in self._refused:
+            raise InvalidSeal(self._refused[digest])
         signed = self._signed.get(digest)
         if signed is None:
             if self._allowance == 0 and not self.head.compromised:
@@ -192,7 +195,7 @@ class RecordGate:
                 self._check_signer(seal, statement, record)
                 self._remember(digest, seal)
             except InvalidSeal as problem:
-                failed[key_of(record)] = problem.detail
+                failed[key_of(record)] = self._refused[digest] = problem.detail
         return failed
 
     def check_alone(self, record: Record) -> Signed:

@@ -67,6 +67,11 @@ class CodeGate(RecordGate):
     def entries(self, kind: RecordKind) -> Mapping[int, Entry]:
         return {}
 
+    def verify_at_once(self, count: int | None) -> None: ...
+
+    def verify_postponed(self, count: int) -> dict[Key, str]:
+        return {}
+
     def entry(self, key: Key) -> Entry:
         return Entry(1, "digest", "GRP_001")
 

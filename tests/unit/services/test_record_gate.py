@@ -259,3 +259,47 @@ def test_the_seal_of_a_row_is_what_the_manifest_lists_and_not_what_a_second_sign
     assert Seal.from_text(newer.seal).signature != first.signature
     with pytest.raises(InvalidSeal):
         gate_of(records, deps).check(replace(newer, seal=row.seal))
+
+
+def test_signatures_beyond_the_allowance_are_verified_later() -> None:
+    at = victim()
+    seal_as_they_are(at.records, new_sealing(OFFICER_1), [LINE_2])
+    gate = gate_of(at.records, at.deps)
+    gate.verify_at_once(0)
+    assert judged(at.records, gate) == {}
+    failed = gate.verify_postponed(1000)
+    assert set(failed) == {LINE_2}
+    assert "was not entitled" in failed[LINE_2]
+    assert gate.verify_postponed(1000) == {}
+    assert set(judged(at.records, gate)) == {LINE_2}
+
+
+def test_content_is_compared_at_once_however_many_signatures_wait() -> None:
+    at = victim()
+    gate = gate_of(at.records, at.deps)
+    gate.verify_at_once(0)
+    altered = replace(at.row(LINE_1), values={**at.row(LINE_1).values, "enabled": False})
+    with pytest.raises(InvalidSeal, match="enabled"):
+        gate.check(altered)
+
+
+def test_an_allowance_is_used_up_one_by_one() -> None:
+    at = victim()
+    gate = gate_of(at.records, at.deps)
+    gate.verify_at_once(1)
+    gate.check(at.row(LINE_1))
+    gate.check(at.row(LINE_2))
+    assert gate.check(at.row(LINE_1)).signer == "admin-1"
+    assert gate.check(at.row(LINE_2)).signer == ""
+    gate.verify_postponed(1000)
+    assert gate.check(at.row(LINE_2)).signer == "root-user"
+
+
+def test_what_was_changed_while_its_signature_waited_is_passed_over() -> None:
+    at = victim()
+    gate = gate_of(at.records, at.deps)
+    gate.verify_at_once(0)
+    gate.check(at.row(LINE_1))
+    seal_as_they_are(at.records, new_sealing(), [LINE_1])
+    gate.take_head(at.records.manifest())
+    assert gate.verify_postponed(1000) == {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from certuary.services import trusted_feed
 from certuary.services.change_record import change_records
 from certuary.services.high_water import Seen
 from certuary.services.manage_user import declare_key_compromised
@@ -24,8 +25,8 @@ from tests.unit.services.attacks import (
     application_values,
     victim,
 )
-from tests.unit.services.change_fixtures import ROOT_USER
-from tests.unit.services.sealing import new_high_water, sealing_of, trust
+from tests.unit.services.change_fixtures import OFFICER_1, ROOT_USER
+from tests.unit.services.sealing import new_high_water, new_sealing, seal_as_they_are, sealing_of, trust
 
 
 class Server:
@@ -231,3 +232,18 @@ def test_a_new_node_believes_the_manifest_that_it_finds() -> None:
     gate = RecordGate(trust(), new_high_water())
     read = TrustedFeed(MemoryFeed(at.records), gate, lambda seen: None).read(0)
     assert (read.blocked, read.distrusted) == (None, {})
+
+
+def test_what_is_verified_later_and_fails_is_left_out_at_the_next_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = victim()
+    server = Server(at)
+    monkeypatch.setattr(trusted_feed, "SIGNATURES_AT_ONCE", 0)
+    seal_as_they_are(at.records, new_sealing(OFFICER_1), [LINE_2])
+    touch_everything(at.records)
+    assert server.poll().distrusted == {}
+    monkeypatch.setattr(trusted_feed, "SIGNATURES_AT_ONCE", 1000)
+    read = server.poll()
+    assert set(read.distrusted) == {LINE_2}
+    assert read.renewed

@@ -66,6 +66,11 @@ class OneRowGate(RecordGate):
     def entry(self, key: Key) -> None:
         return None
 
+    def verify_at_once(self, count: int | None) -> None: ...
+
+    def verify_postponed(self, count: int) -> dict[Key, str]:
+        return {}
+
     def entries(self, kind: RecordKind) -> Mapping[int, Entry]:
         return {}
 
