@@ -50,11 +50,6 @@ class CodeGate(RecordGate):
         self._seen = None
         self._head = Head(instance=INSTANCE, sequence=1, at=NOW, parts={})
 
-    def verify_at_once(self, count: int | None) -> None: ...
-
-    def verify_postponed(self, count: int) -> dict[Key, str]:
-        return {}
-
     def take_head(self, row: ManifestRow | None) -> None: ...
 
     def take_parts(self, rows: Iterable[ManifestPartRow]) -> None: ...

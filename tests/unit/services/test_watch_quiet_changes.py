@@ -51,11 +51,6 @@ class OneRowGate(RecordGate):
         """Believes the name "plant" and no other."""
         self._head = HEAD
 
-    def verify_at_once(self, count: int | None) -> None: ...
-
-    def verify_postponed(self, count: int) -> dict[Key, str]:
-        return {}
-
     def take_head(self, row: ManifestRow | None) -> None: ...
 
     def take_all_parts(self, rows: Iterable[ManifestPartRow]) -> None: ...
