@@ -163,7 +163,7 @@ class MemoryRecords:
         self.problems[subject] = reason
 
     def remove_problem(self, subject: Subject) -> None:
-        del self.problems[subject]
+        self.problems.pop(subject, None)
 
     def put_manifest(self, row: ManifestRow) -> None:
         self.revision += 1

@@ -21,6 +21,8 @@ LEASE = "seals"
 LEASE_SECONDS = 10
 _LEASE_RENEWAL_SECONDS = 3.0
 _PATIENCE_SECONDS = 3.0
+_LEAP = 1000
+"""More revisions than there are changes between two looks."""
 _EVERY_SECONDS = 0.45
 _REST_FACTOR = 9.0
 """A look that took t seconds is followed by none for 9 t: at most a tenth of a core, however many records there are."""
@@ -107,7 +109,8 @@ class SealJob:
         if not is_news and not self._untouched:
             return
         with self._deps.records.transaction() as transaction:
-            transaction.rise_above(look.highest_revision)
+            # Who serves may have read what came after the look, and was then set back.
+            transaction.rise_above(look.highest_revision + _LEAP)
             self._tell_changes(transaction, self._told, look.broken)
             for key in self._untouched:
                 transaction.touch(key.kind, key.id)

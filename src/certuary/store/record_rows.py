@@ -121,23 +121,21 @@ def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
 def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:
     values = {key: _plain(value) for key, value in row.items() if key not in _OURS}
     # SQLite keeps any value in any column.
-    if not (
-        isinstance(row["revision"], int) and isinstance(row["version"], int) and isinstance(row["seal"], str)
-    ):
+    if not (isinstance(row["version"], int) and isinstance(row["seal"], str)):
         raise TypeError
     return Record(
         kind=kind,
         id=row["id"],
         revision=_whole(row["revision"]),
         values=values,
-        version=_whole(row["version"]),
-        seal=row["seal"] if isinstance(row["seal"], str) else "",
+        version=row["version"],
+        seal=row["seal"],
         removed_at=row["removed_at"],
     )
 
 
 def _whole(value: object) -> int:
-    """-1 for what SQLite keeps in a column of numbers when somebody puts it there."""
+    """-1 for what SQLite keeps in a column of numbers when somebody puts it there: a revision is believed by nobody."""
     return value if isinstance(value, int) else -1
 
 

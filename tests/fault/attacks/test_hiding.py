@@ -55,6 +55,7 @@ def tell_beforehand(scene: Scene) -> Outcome:
     scene.execute("DELETE FROM record_problems;")
     scene.put_back("applications")
     scene.wait_until(lambda: broken_and_mended(scene, OFF)[1] == before[1] + 1, "an event of its mending")
+    scene.wait_until_untold(ENABLE.sentences, time.monotonic())
     return Outcome(
         attack="An application is altered, and the list of what was told already says so",
         refused="EST (401), `/readyz`, an audit event all the same",

@@ -1,8 +1,8 @@
-"""Attacks by values that no record holds, and that cannot even be read: each database has its own."""
+"""Attacks by values that no record holds, most of which cannot even be read: each database has its own."""
 
 from __future__ import annotations
 
-from tests.fault.attacks.attack import Attack
+from tests.fault.attacks.attack import CHANGED, Attack
 from tests.fault.attacks.scene import Ask
 
 UNREADABLE = "it holds a value that cannot be read"
@@ -23,17 +23,11 @@ def _attack(name: str, change: str, *, reason: str = UNREADABLE) -> Attack:
 
 
 SQLITE = (
-    _attack(
-        "SQLite: a date is replaced by octets",
-        "created_at = x'ff'",
-        reason="created_at: not what 'admin' signed on DATE",
-    ),
+    _attack("SQLite: a date is replaced by octets", "created_at = x'ff'", reason=f"created_at: {CHANGED}"),
     _attack("SQLite: a version is replaced by a word", "version = 'first'"),
     _attack("SQLite: a seal is replaced by octets", "seal = x'00'"),
     _attack(
-        "SQLite: a rule is no UTF-8",
-        "subject_rule = CAST(x'ff' AS TEXT)",
-        reason="subject_rule: not what 'admin' signed on DATE",
+        "SQLite: a rule is no UTF-8", "subject_rule = CAST(x'ff' AS TEXT)", reason=f"subject_rule: {CHANGED}"
     ),
 )
 POSTGRESQL = (
