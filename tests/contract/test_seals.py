@@ -55,6 +55,7 @@ VALUES: list[tuple[RecordKind, dict[str, Any]]] = [
             "password_hash": password_hash(),
             "enabled": True,
             "compromised_keys": {"ab": "2026-11-23T12:00:00.000000+00:00"},
+            "must_change_password": True,
             **signing_key("olga").columns,
         },
     ),
@@ -98,6 +99,8 @@ OTHERS: dict[RecordKind, dict[str, str]] = {
         "signing_key": "''",
         "signing_certificate": "''",
         "compromised_keys": "NULL",
+        "authenticators": """'["other"]'""",
+        "must_change_password": "FALSE",
     },
 }
 EVERY = {"created_at": "'2020-01-01 00:00:00+00:00'", "version": "9", "seal": "''"}

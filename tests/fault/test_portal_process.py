@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -29,8 +30,12 @@ from tests.running_server import CERTUARY, RunningServer, free_ports, running_se
 
 
 @pytest.fixture(scope="module")
-def server(initialised_home: Path) -> Iterator[RunningServer]:
-    with running_server(initialised_home) as running:
+def server(initialised_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    # A copy: what this server writes is no part of the home that the other tests begin with.
+    home = shutil.copytree(initialised_home, tmp_path_factory.mktemp("portal") / "home")
+    with running_server(home) as running:
+        # `/readyz` speaks for what devices need; the portal may come a moment later.
+        until(lambda: process_ids(running, "portal") != (), 10, "the portal")
         yield running
 
 
