@@ -62,6 +62,8 @@ def test_nothing_is_lost_when_another_process_locks_the_database_for_too_long(ho
 @contextlib.contextmanager
 def full_disk(server: RunningServer) -> Iterator[None]:
     """None of the server's processes can write to any file, its log included."""
+    # A process that only begins may end at once on a full disk, and be started again later.
+    until(lambda: process_ids(server, "portal") != (), 10, "the portal")
     limited = [server.process.pid, *children(server)]
     for pid in limited:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
