@@ -7,6 +7,7 @@ import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,3 +201,24 @@ def test_a_value_that_json_has_no_form_for_is_an_altered_row() -> None:
 
 def test_a_marker_does_not_show_its_key() -> None:
     assert repr(MARKER) == f"Marker({INSTANCE!r})"
+
+
+def test_an_api_token_with_a_value_of_another_type_is_an_altered_row_and_no_other_error() -> None:
+    marker = Marker(b"k" * 32, "instance")
+    row = SimpleNamespace(
+        token_hash="hash",
+        user_id=1,
+        name="ci",
+        scopes=["audit:read"],
+        created_at=datetime(2026, 11, 25, tzinfo=UTC),
+        expires_at=datetime(2027, 11, 25, tzinfo=UTC),
+        revoked_at=None,
+        mark=None,
+    )
+    row.mark = marker.api_token(row, "credential")
+    marker.check_api_token(row, "credential")
+    with pytest.raises(InvalidMark):
+        marker.check_api_token(row, "another password")
+    row.created_at = "garbage"
+    with pytest.raises(InvalidMark):
+        marker.check_api_token(row, "credential")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from certuary.core import profile_text
 from certuary.core.profile_config import KEYS, parse_profile
 from certuary.core.profile_text import DEFAULTS, Value, read_values, set_values, write_values
 from certuary.core.profile_words import describe, differences
+from certuary.errors import InvalidProfile
 
 TEXT = """\
 # a comment
@@ -97,3 +99,41 @@ def test_a_difference_names_what_changed() -> None:
     after = parse_profile(set_values(TEXT, {"validity.lifetime": "1d"}).toml)
     changed = [each for each in differences(parse_profile(TEXT), after) if each.is_change]
     assert [(each.after.path, each.after.value) for each in changed] == [("validity.lifetime", "1 day")]
+
+
+def test_a_value_that_is_there_already_changes_nothing() -> None:
+    written = set_values(TEXT, {"validity.lifetime": "90d"})
+    assert (written.toml, written.kept_the_rest) == (TEXT, True)
+
+
+def test_a_table_in_one_line_is_written_anew() -> None:
+    text = TEXT.replace('[validity]\nlifetime = "90d"  # three months\n', "").replace(
+        "called\n", 'called\nvalidity = { lifetime = "90d" }\n'
+    )
+    written = set_values(text, {"validity.lifetime": "30d"})
+    assert not written.kept_the_rest
+    assert read_values(written.toml)["validity.lifetime"] == "30d"
+
+
+def test_what_looks_like_a_key_within_a_text_is_not_taken_for_it() -> None:
+    text = 'description = """\\\nname = [ \\\n"""\n' + TEXT
+    written = set_values(text, {"name": "other"})
+    assert (read_values(written.toml)["name"], written.kept_the_rest) == ("other", False)
+
+
+def test_a_text_that_cannot_be_printed_is_refused() -> None:
+    with pytest.raises(InvalidProfile):
+        set_values(TEXT, {"description": "a\x00b"})
+
+
+def test_rules_of_the_subject_are_told_in_words() -> None:
+    text = TEXT.replace(
+        'required = ["CN"]\n', 'required = ["CN"]\nunlisted = "drop"\ncommon_name = "listed"\n'
+    )
+    told = str(describe(parse_profile(text)))
+    assert "left out of the certificate" in told
+    assert "must repeat one of the DNS names" in told
+
+
+def test_a_text_that_is_no_toml_reads_as_nothing() -> None:
+    assert not profile_text._reads_as("name =", {})
