@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import typer
 from certuary.cli.main import app
 from certuary.core.refusals import EXPLANATIONS
 from certuary.server import limits
+from certuary.server.bounded_http import PORTAL, STATUS
 from certuary.server.config import Settings
 from tests.unit.error_rules import rules_in
 
@@ -98,6 +99,12 @@ def test_every_limit_is_documented_with_its_value() -> None:
     documented = rows(DOCS / "configuration.md", "## Limits of the EST listener")
     known = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
     assert {name: float(cells[0]) for name, cells in documented.items()} == known
+
+
+def test_every_bound_of_the_other_listeners_is_documented_with_its_value() -> None:
+    documented = rows(DOCS / "configuration.md", "## Limits of the status listener and of the portal")
+    for column, bounds in enumerate((STATUS, PORTAL)):
+        assert {name: float(cells[column]) for name, cells in documented.items()} == asdict(bounds)
 
 
 # Commands

@@ -28,6 +28,7 @@ from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.keystore.file import passphrase_is_beside_keys
 from certuary.server.board import Board
+from certuary.server.bounded_http import STATUS, BoundedServer
 from certuary.server.checkpoint_job import CheckpointJob, CheckpointJobDeps
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
@@ -41,7 +42,6 @@ from certuary.server.logs import configure_logs
 from certuary.server.node_job import NodeJob
 from certuary.server.property_job import PropertyJob
 from certuary.server.seal_job import SealJob, SealJobDeps
-from certuary.server.status_http import StatusServer
 from certuary.server.stream_job import StreamJob
 from certuary.server.wiring import (
     Stores,
@@ -119,16 +119,13 @@ class StatusProcess:
         )
 
     async def run(self, pipe_fd: int) -> None:
-        server = StatusServer(
-            build(
-                StatusDeps(
-                    documents=lambda: self._state.documents,
-                    facts=self.facts,
-                    clock=self._clock,
-                    operators=self._settings.metrics_from,
-                )
-            )
+        deps = StatusDeps(
+            documents=lambda: self._state.documents,
+            facts=self.facts,
+            clock=self._clock,
+            operators=self._settings.metrics_from,
         )
+        server = BoundedServer(build(deps), STATUS)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, server.stop)
         # The supervisor passes on what a terminal sends; there is nothing here to read again on SIGHUP.

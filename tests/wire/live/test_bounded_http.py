@@ -1,4 +1,4 @@
-"""The status listener over real sockets: bounds and deadlines, with a small application behind it."""
+"""The status and portal listeners over real sockets: bounds and deadlines, with a small application behind them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from certuary.server import status_http
-from certuary.server.status_http import MAX_REQUEST_OCTETS, StatusServer
+from certuary.server.bounded_http import STATUS, BoundedServer
 
 BODY = b"x" * 4_000_000
 
@@ -28,13 +28,11 @@ async def _application(
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(status_http, "REQUEST_SECONDS", 0.4)
-    monkeypatch.setattr(status_http, "DOWNLOAD_SECONDS", 1.5)
-    monkeypatch.setattr(status_http, "MAX_CONNECTIONS", 4)
+def port() -> Iterator[int]:
+    bounds = replace(STATUS, request_seconds=0.4, download_seconds=1.5, connections=4)
     listening = socket.create_server(("127.0.0.1", 0))
     number: int = listening.getsockname()[1]
-    server = StatusServer(_application)
+    server = BoundedServer(_application, bounds)
     thread = threading.Thread(target=lambda: asyncio.run(server.run_on(listening)))
     thread.start()
     yield number
@@ -91,7 +89,7 @@ def test_an_endless_head_is_cut(port: int) -> None:
     with _connect(port) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         with pytest.raises(OSError):
-            _send_slowly(connection, [b"X: " + b"a" * (MAX_REQUEST_OCTETS // 10) + b"\r\n"] * 40, 0.005)
+            _send_slowly(connection, [b"X: " + b"a" * (STATUS.request_octets // 10) + b"\r\n"] * 40, 0.005)
 
 
 def test_a_slow_download_outlives_the_request_deadline(port: int) -> None:

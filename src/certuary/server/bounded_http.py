@@ -1,0 +1,131 @@
+"""uvicorn with the bounds it lacks, for the listeners that are not the EST listener.
+
+A request must be whole, small and answered in time, however slowly its bytes arrive; uvicorn's own keep-alive timer
+starts after the first answer only and is stopped by any byte. `docs/configuration.md` lists the bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    request_seconds: float
+    """From the accepted connection, or the previous answer, to the answer."""
+    download_seconds: float
+    """How long a slow link may take to read an answer."""
+    keep_alive_seconds: int
+    stop_seconds: int
+    """How long answers under way may take once the server is told to stop."""
+    request_octets: int
+    connections: int
+
+
+STATUS = Bounds(
+    request_seconds=15.0,
+    download_seconds=300.0,  # the largest CRLs have some megabytes
+    keep_alive_seconds=5,
+    stop_seconds=3,
+    request_octets=32 * 1024,
+    connections=512,
+)
+PORTAL = Bounds(
+    request_seconds=60.0,
+    download_seconds=300.0,  # lists as CSV
+    keep_alive_seconds=30,
+    stop_seconds=5,
+    request_octets=1024 * 1024,
+    connections=256,
+)
+
+
+class BoundedServer(uvicorn.Server):
+    """One listening socket that is already bound; signals are the process's own business."""
+
+    def __init__(self, application: Any, bounds: Bounds) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=_protocol(bounds),
+                ws="none",
+                lifespan="off",
+                loop="none",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=bounds.keep_alive_seconds,
+                timeout_graceful_shutdown=bounds.stop_seconds,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def run_on(self, listening: socket.socket) -> None:
+        """Serve until `stop`."""
+        await self.serve(sockets=[listening])
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def _protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
+    class Protocol(_BoundedProtocol):
+        BOUNDS = bounds
+
+    return Protocol
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    BOUNDS: Bounds
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
+        super().connection_made(transport)
+        self._octets = 0
+        self._downloading_since: float | None = None
+        self._deadline = self.loop.call_later(self.BOUNDS.request_seconds, self._too_slow)
+        if len(self.connections) > self.BOUNDS.connections:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._octets += len(data)
+        if self._octets > self.BOUNDS.request_octets:
+            self.transport.abort()
+            return
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        self._octets = 0
+        self._downloading_since = None
+        self._rearm()
+        super().on_response_complete()
+
+    def _too_slow(self) -> None:
+        if not self.transport.get_write_buffer_size():
+            self.transport.abort()
+            return
+        now = self.loop.time()
+        self._downloading_since = self._downloading_since or now
+        if now - self._downloading_since > self.BOUNDS.download_seconds:
+            self.transport.abort()
+        else:
+            self._rearm()
+
+    def _rearm(self) -> None:
+        self._deadline.cancel()
+        self._deadline = self.loop.call_later(self.BOUNDS.request_seconds, self._too_slow)

@@ -1,0 +1,84 @@
+"""What the services need from the outside, as small protocols; the promises are in the docstrings."""
+
+from __future__ import annotations
+
+from certuary.services.ports.audit import (
+    AuditRow,
+    AuditStreamStore,
+    CheckpointStore,
+    ClosedStream,
+    PropertyChangeRow,
+    PropertyChangeStore,
+    StoredEvent,
+)
+from certuary.services.ports.counts import CountStore, NewestRows
+from certuary.services.ports.issuance import (
+    BatchItem,
+    CertificateReader,
+    CertificateRow,
+    EnrolmentRow,
+    IssuanceWriter,
+)
+from certuary.services.ports.node import Clock, KeyStore, LeaseStore, NodeRow, NodeStore
+from certuary.services.ports.records import (
+    SEALED_KINDS,
+    ConfigDelta,
+    ConfigFeed,
+    ManifestPartRow,
+    ManifestRow,
+    ManifestSource,
+    ProfileVersionRow,
+    Record,
+    RecordKind,
+    RecordStore,
+    RecordTransaction,
+    Subject,
+)
+from certuary.services.ports.revocations import (
+    CrlRow,
+    CrlStore,
+    MarkedRows,
+    RevocationsSeen,
+    RevokedEntry,
+    UnreadableRow,
+)
+
+__all__ = [
+    "SEALED_KINDS",
+    "AuditRow",
+    "AuditStreamStore",
+    "BatchItem",
+    "CertificateReader",
+    "CertificateRow",
+    "CheckpointStore",
+    "Clock",
+    "ClosedStream",
+    "ConfigDelta",
+    "ConfigFeed",
+    "CountStore",
+    "CrlRow",
+    "CrlStore",
+    "EnrolmentRow",
+    "IssuanceWriter",
+    "KeyStore",
+    "LeaseStore",
+    "ManifestPartRow",
+    "ManifestRow",
+    "ManifestSource",
+    "MarkedRows",
+    "NewestRows",
+    "NodeRow",
+    "NodeStore",
+    "ProfileVersionRow",
+    "PropertyChangeRow",
+    "PropertyChangeStore",
+    "Record",
+    "RecordKind",
+    "RecordStore",
+    "RecordTransaction",
+    "RevocationsSeen",
+    "RevokedEntry",
+    "StoredEvent",
+    "Subject",
+    "UnreadableRow",
+]
