@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from django.http import HttpRequest
+
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER
 
 Rule = Callable[[str], bool]
@@ -17,6 +19,11 @@ Rule = Callable[[str], bool]
 def PUBLIC(role: str) -> bool:  # noqa: N802  # reads as the constant it is
     """Before anybody has signed in."""
     return True
+
+
+def may_administer(request: HttpRequest) -> bool:
+    """Whether the buttons that change things are worth showing; the services decide."""
+    return ADMINISTRATORS(getattr(request.user, "role", ""))
 
 
 def roles(*allowed: str) -> Rule:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from typing import Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from certuary.core.names import ATTRIBUTE_NAMES
 from certuary.core.subject_rule import SubjectRule
-from certuary.errors import CertuaryError
+from certuary.errors import CertuaryError, InvalidSeal
+from certuary.portal.columns import texts
+from certuary.services.authorities import certificate_der, export_certificates
 from certuary.services.ports import Record, RecordStore
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._@+-]+")
@@ -37,20 +38,22 @@ def netrc_line(application: Record, est_url: str) -> str:
 
 
 def _root_line(records: RecordStore) -> str:
-    roots = [
-        x509.load_der_x509_certificate(bytes(_octets(record.values["certificate_der"])))
-        for record in records.all("authority")
-        if record.values["kind"] == "root"
-    ]
-    pem = "".join(root.public_bytes(Encoding.PEM).decode() for root in roots)
+    roots = []
+    for record in records.all("authority"):
+        if record.values["kind"] == "root":
+            with contextlib.suppress(
+                InvalidSeal
+            ):  # the password beside these lines is shown once: they must appear
+                roots.append(certificate_der(record))
+    pem = export_certificates(tuple(roots), "pem").decode()
     return f"# What to trust: the root certificate.\ncat > root.pem <<'END'\n{pem}END"
 
 
 def _request_lines(application: Record, est_url: str) -> str:
     subject, names = _example_names(str(application.values["subject_rule"]))
     extension = f" -addext {shlex.quote(f'subjectAltName=DNS:{names}')}" if names else ""
-    labels = application.values["labels"]
-    url = f"{est_url}/{labels[0]}" if isinstance(labels, list) and labels else est_url
+    labels = texts(application.values["labels"])
+    url = f"{est_url}/{labels[0]}" if labels else est_url
     return (
         f"# A key, a request for it, and its certificate.\n"
         f"openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device.key \\\n"
@@ -90,8 +93,3 @@ def _netrc_word(text: str) -> str:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _octets(value: object) -> bytes:
-    assert isinstance(value, bytes)
-    return value

@@ -11,8 +11,10 @@ from typing import Final
 from django.http import HttpRequest
 
 from certuary.errors import NotFound
+from certuary.portal.columns import numbers
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
+from certuary.portal.scope import Scope
 from certuary.services.entitlement import (
     ADMINISTRATOR,
     AUDITOR,
@@ -36,39 +38,42 @@ ROLE_MEANINGS: Final[Mapping[str, str]] = {
 }
 
 
+def role_in_words(role: object) -> str:
+    """As it stands where plain SQL wrote one that there is not."""
+    return ROLE_NAMES.get(str(role), str(role))
+
+
 def viewer(request: HttpRequest) -> PortalUser:
     assert isinstance(request.user, PortalUser)
     return request.user
 
 
 def groups_seen(request: HttpRequest) -> tuple[Record, ...]:
-    mine = _own_groups(request)
-    groups = deps_of(request).records.all("group")
-    return groups if mine is None else tuple(group for group in groups if group.id in mine)
+    scope = Scope.of(request)
+    return tuple(group for group in deps_of(request).records.all("group") if scope.has_record(group))
 
 
 def users_seen(request: HttpRequest) -> tuple[Record, ...]:
-    return tuple(user for user in deps_of(request).records.all("user") if _sees(request, user))
+    scope = Scope.of(request)
+    return tuple(user for user in deps_of(request).records.all("user") if scope.has_record(user))
 
 
 def find_user(request: HttpRequest, number: int) -> Record:
     record = deps_of(request).records.find("user", id=number)
-    if record is None or not _sees(request, record):
+    if record is None or not Scope.of(request).has_record(record):
         raise NotFound(f"there is no user with number {number}")
     return record
 
 
 def find_group(request: HttpRequest, number: int) -> Record:
     record = deps_of(request).records.find("group", id=number)
-    mine = _own_groups(request)
-    if record is None or (mine is not None and record.id not in mine):
+    if record is None or not Scope.of(request).has_record(record):
         raise NotFound(f"there is no group with number {number}")
     return record
 
 
 def group_ids_of(user: Record) -> tuple[int, ...]:
-    groups = user.values["group_ids"]
-    return tuple(groups) if isinstance(groups, list | tuple) else ()
+    return numbers(user.values["group_ids"])
 
 
 def roles_given_by(role: str) -> tuple[str, ...]:
@@ -93,14 +98,3 @@ def may_change(request: HttpRequest, user: Record) -> bool:
 def groups_in_words(groups: Iterable[Record], numbers: Iterable[int]) -> str:
     names = {group.id: f"{group.values['code']} {group.values['name']}" for group in groups}
     return ", ".join(names.get(number, f"group {number}") for number in numbers)
-
-
-def _own_groups(request: HttpRequest) -> frozenset[int] | None:
-    """None for all of them."""
-    person = viewer(request)
-    return None if person.role == CA_ADMINISTRATOR else frozenset(person.group_ids)
-
-
-def _sees(request: HttpRequest, user: Record) -> bool:
-    mine = _own_groups(request)
-    return mine is None or user.id == viewer(request).pk or not mine.isdisjoint(group_ids_of(user))

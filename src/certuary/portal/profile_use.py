@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
-from certuary.portal.group_reach import visible_applications
+from certuary.portal.scope import visible_applications
 from certuary.services.ports import Record
 from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
 
@@ -49,9 +50,7 @@ class ProfileUses:
         self, application: Record, profile: Record, labels: set[object], *, is_default: bool
     ) -> bool:
         """As `services.authorise.check_grant` reads what a missing grant means."""
-        granted, own_labels = application.values["profile_ids"], application.values["labels"]
-        assert isinstance(granted, list)
-        assert isinstance(own_labels, list)
+        granted, own_labels = numbers(application.values["profile_ids"]), texts(application.values["labels"])
         if granted:
             return profile.id in granted
         if own_labels:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from certuary.errors import NotFound
+from certuary.portal.columns import numbers
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
 from certuary.services.entitlement import AUDITOR, CA_ADMINISTRATOR
@@ -27,8 +29,12 @@ class Scope:
     def of(cls, request: HttpRequest) -> Scope:
         user = request.user
         assert isinstance(user, PortalUser)
-        groups = None if user.role == CA_ADMINISTRATOR else frozenset(_numbers(user.group_ids))
+        groups = None if user.role == CA_ADMINISTRATOR else frozenset(numbers(user.group_ids))
         return cls(user=user.name, role=user.role, group_ids=groups)
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.group_ids is None
 
     def has_group(self, group_id: object) -> bool:
         return self.group_ids is None or group_id in self.group_ids
@@ -40,13 +46,9 @@ class Scope:
         rows = Application.objects.filter(group_id__in=self.group_ids).values_list("id", flat=True)
         return read(lambda: tuple(rows))
 
-    def has_application(self, request: HttpRequest, application_id: int | None) -> bool:
-        if self.group_ids is None:
-            return True
-        if application_id is None:
-            return False
-        application = deps_of(request).records.find_ever("application", application_id)
-        return application is not None and self.has_record(application)
+    def has_application(self, application: Record | None) -> bool:
+        """`application` may be a removed one: what it did stays its group's. None is who was not known."""
+        return self.sees_everything or (application is not None and self.has_record(application))
 
     def has_record(self, record: Record) -> bool:
         """Profiles, labels, authorities and properties are everybody's to read."""
@@ -58,7 +60,7 @@ class Scope:
             return self.has_group(record.id)
         if record.kind == "user":
             return record.values["name"] == self.user or bool(
-                self.group_ids.intersection(_numbers(record.values["group_ids"]))
+                self.group_ids.intersection(numbers(record.values["group_ids"]))
             )
         return True
 
@@ -75,8 +77,13 @@ class Scope:
         )
 
 
-def _numbers(values: object) -> tuple[int, ...]:
-    """A column that somebody edited by SQL may hold anything."""
-    if not isinstance(values, list | tuple):
-        return ()
-    return tuple(value for value in values if isinstance(value, int))
+def visible_applications(request: HttpRequest) -> tuple[Record, ...]:
+    scope = Scope.of(request)
+    return tuple(record for record in deps_of(request).records.all("application") if scope.has_record(record))
+
+
+def find_application(request: HttpRequest, number: int) -> Record:
+    record = deps_of(request).records.find("application", id=number)
+    if record is None or not Scope.of(request).has_record(record):
+        raise NotFound(f"there is no application with number {number}")
+    return record

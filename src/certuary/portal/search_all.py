@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from certuary.core.names import subject_search_key
 from certuary.core.values import serial_from_text, serial_to_text
 from certuary.errors import InvalidValue
+from certuary.portal.access import rule_of
 from certuary.portal.deps import deps_of
 from certuary.portal.names import Names
 from certuary.portal.scope import Scope
@@ -55,7 +56,7 @@ def search_all(request: HttpRequest, query: str) -> tuple[HitGroup, ...]:
         HitGroup(title="Certificates", hits=_certificates(request, query), more_url="/certificates/"),
         HitGroup(title="Applications", hits=_applications(request, query)),
         HitGroup(title="Profiles", hits=_named(Profile.objects.all(), query, "/profiles/{}/")),
-        HitGroup(title="Labels", hits=_named(Label.objects.all(), query, "/labels/{}/")),
+        HitGroup(title="Labels", hits=_named(Label.objects.all(), query, "/labels/")),
         HitGroup(title="Groups", hits=_groups(request, query)),
         HitGroup(title="Users", hits=_users(request, query)),
         HitGroup(title="Properties", hits=_properties(query)),
@@ -162,6 +163,9 @@ def _groups(request: HttpRequest, query: str) -> tuple[Hit, ...]:
 def _users(request: HttpRequest, query: str) -> tuple[Hit, ...]:
     """Groups of a user are a list in a column: those found by name are few, and are asked one by one."""
     scope = Scope.of(request)
+    opens = rule_of("user")
+    if opens is None or not opens(scope.role):
+        return ()  # a hit would lead to a refusal
     records = deps_of(request).records
     hits = []
     for row in _some(User.objects.filter(name__icontains=query)):

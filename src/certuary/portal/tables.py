@@ -103,6 +103,12 @@ def table_response(
     return render(request, template, {"table": table, **(context or {})})
 
 
+def number_of(request: HttpRequest, name: str) -> int | None:
+    """A number in the URL; None for anything that no column could hold."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
 def without(request: HttpRequest, *names: str, **changes: str) -> str:
     """This page's URL with some parameters gone and others set: for chips and pages."""
     query = request.GET.copy()
@@ -112,6 +118,11 @@ def without(request: HttpRequest, *names: str, **changes: str) -> str:
         query[name] = value
     text = query.urlencode()
     return f"{request.path}?{text}" if text else request.path
+
+
+def page_url(request: HttpRequest, name: str, number: int | None) -> str:
+    """The page before or after a row, where there is one."""
+    return "" if number is None else without(request, "after", "before", "format", **{name: str(number)})
 
 
 def _csv(table: Table) -> HttpResponse:

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certuary.core.cms import certs_only
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidSeal, InvalidValue
 from certuary.services.find_record import find_named
 from certuary.services.ports import Record, RecordStore
 
@@ -20,14 +20,25 @@ def chain_of(records: RecordStore, name: str) -> tuple[Record, ...]:
     chain = [find_named(records, "authority", name)]
     while (issuer_id := chain[-1].values["issuer_id"]) is not None:
         issuer = records.find("authority", id=issuer_id)
-        assert issuer is not None  # authorities are never deleted
+        if issuer is None or issuer in chain:  # authorities are never deleted: plain SQL did this
+            raise InvalidSeal(
+                f"authority {name!r} has no chain to a root; `certuary seal verify` says what was altered"
+            )
         chain.append(issuer)
     return tuple(chain)
 
 
 def certificate_der(authority: Record) -> bytes:
+    """One that `cryptography` can parse."""
     der = authority.values["certificate_der"]
-    assert isinstance(der, bytes)
+    try:
+        assert isinstance(der, bytes)
+        x509.load_der_x509_certificate(der)
+    except (AssertionError, ValueError):
+        name = authority.values["name"]
+        raise InvalidSeal(
+            f"the certificate of authority {name!r} cannot be read; `certuary seal verify` says what was altered"
+        ) from None
     return der
 
 

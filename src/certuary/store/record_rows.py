@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import F, Model, QuerySet
@@ -84,7 +84,12 @@ def _read_one(kind: RecordKind, rows: QuerySet[Any], record_id: int) -> Record:
             kind=kind,
             id=record_id,
             revision=_read_or(row, "revision", 0),
-            values={**dict.fromkeys(columns(kind)), "name": name, called: name},
+            values={
+                **dict.fromkeys(columns(kind)),
+                **(_NO_VERSION if kind == "profile" else {}),
+                "name": name,
+                called: name,
+            },
             unreadable=True,
         )
     return record
@@ -106,6 +111,9 @@ def _select_properties(filters: Mapping[str, object]) -> list[Record]:
     ]
 
 
+_NO_VERSION: Final[Mapping[str, object]] = {"toml": "", "version_id": None}
+
+
 def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
     """Join each profile with what its current version says."""
     versions = {
@@ -114,8 +122,7 @@ def _with_versions(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
             profile__in=[row["id"] for row in rows], number=F("profile__current_version")
         ).values("id", "profile_id", "toml")
     }
-    missing: Mapping[str, object] = {"toml": "", "version_id": None}
-    return [_record("profile", {**row, **versions.get(row["id"], missing)}) for row in rows]
+    return [_record("profile", {**row, **versions.get(row["id"], _NO_VERSION)}) for row in rows]
 
 
 def _record(kind: RecordKind, row: Mapping[str, Any]) -> Record:

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, Conflict
-from certuary.portal.application_reach import find_application
+from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
 from certuary.portal.enrol_lines import enrol_lines, netrc_line
+from certuary.portal.scope import find_application
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.portal.words import moment_in_words, network_lines, networks_in_words, rule_in_words
 from certuary.services.change_record import ChangeDeps
@@ -56,9 +57,8 @@ class Names:
         )
 
     def of_profiles(self, values: Mapping[str, object]) -> str:
-        numbers = values["profile_ids"]
-        assert isinstance(numbers, list)
-        return ", ".join(self.profiles.get(number, f"number {number}, which is gone") for number in numbers)
+        granted = numbers(values["profile_ids"])
+        return ", ".join(self.profiles.get(number, f"number {number}, which is gone") for number in granted)
 
     def of_group(self, values: Mapping[str, object]) -> str:
         return self.groups.get(values["group_id"], f"number {values['group_id']}")
@@ -79,10 +79,7 @@ def grants_of(content: Content) -> Grants:
 
 def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> tuple[ReviewGroup, ...]:
     """What an application may do, line by line, with what it means and what to be warned about."""
-    networks, labels = values["networks"], values["labels"]
-    assert isinstance(networks, list)
-    assert isinstance(labels, list)
-    expires_at = values["expires_at"]
+    networks, labels, expires_at = texts(values["networks"]), texts(values["labels"]), values["expires_at"]
     assert expires_at is None or isinstance(expires_at, datetime)
     return (
         ReviewGroup(

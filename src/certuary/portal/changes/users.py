@@ -18,6 +18,7 @@ from certuary.portal.people import (
     group_ids_of,
     groups_in_words,
     groups_seen,
+    role_in_words,
 )
 from certuary.portal.second_factors import factors_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
@@ -80,7 +81,7 @@ class ChangeUser:
             _ALL if old == CA_ADMINISTRATOR else groups_in_words(groups_seen(request), group_ids_of(user))
         )
         after = _groups(request, new, content["groups"])
-        lines = [_role_line(new, before=ROLE_NAMES[old])] if old != new else []
+        lines = [_role_line(new, before=role_in_words(old))] if old != new else []
         if before != after:
             lines.append(Line(label="Groups", value=after, before=before))
         if not lines:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, NotFound
-from certuary.portal.application_reach import find_application, groups_of
+from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.applications import (
     KEEP,
@@ -25,6 +25,7 @@ from certuary.portal.forms.applications import (
 )
 from certuary.portal.forms.base import PortalForm
 from certuary.portal.problem import problem_page
+from certuary.portal.scope import Scope, find_application
 from certuary.portal.signing import PATIENCE, Content, content_of, propose
 from certuary.portal.words import Understood, moment_in_words, rule_in_words, understand_networks
 from certuary.services.find_record import find_group_of_property
@@ -158,12 +159,11 @@ def _refuse_taken(request: HttpRequest, form: NewApplicationForm) -> None:
 
 def _choices(request: HttpRequest, present: Mapping[str, object]) -> dict[str, Any]:
     """What may be chosen, and what is chosen at present, be it gone."""
-    records, mine = deps_of(request).records, groups_of(request)
-    groups = [group for group in records.all("group") if mine is None or group.id in mine]
+    records, scope = deps_of(request).records, Scope.of(request)
+    groups = [group for group in records.all("group") if scope.has_group(group.id)]
     labels = choices_of(records.all("label"), "name")
     there = {name for name, _ in labels}
-    chosen = present.get("labels")
-    gone = [label for label in chosen if label not in there] if isinstance(chosen, list) else []
+    gone = [label for label in texts(present.get("labels")) if label not in there]
     return {
         "groups": choices_of(groups, "code", "name"),
         "profiles": choices_of(records.all("profile"), "name"),
@@ -187,15 +187,13 @@ def _default_group(request: HttpRequest) -> str:
 
 def _initial(request: HttpRequest, record: Record) -> Content:
     records, values = deps_of(request).records, record.values
-    networks, numbers, expires_at = values["networks"], values["profile_ids"], values["expires_at"]
-    assert isinstance(networks, list)
-    assert isinstance(numbers, list)
+    granted, expires_at = numbers(values["profile_ids"]), values["expires_at"]
     group = records.find("group", id=values["group_id"])
     return {
-        "networks": "\n".join(networks),
+        "networks": "\n".join(texts(values["networks"])),
         "group": "" if group is None else group.values["code"],
-        "profiles": [profile.values["name"] for profile in records.all("profile") if profile.id in numbers],
-        "labels": values["labels"],
+        "profiles": [profile.values["name"] for profile in records.all("profile") if profile.id in granted],
+        "labels": texts(values["labels"]),
         "subject_rule": values["subject_rule"],
         "expires": expires_at.isoformat() if isinstance(expires_at, datetime) else "",
     }

@@ -16,13 +16,15 @@ from django.views.decorators.http import require_POST, require_safe
 from certuary.core.seal import Seal
 from certuary.core.values import serial_to_text
 from certuary.errors import InvalidSeal, NotFound
-from certuary.portal.application_reach import find_application, groups_of, may_administer
+from certuary.portal.access import may_administer
 from certuary.portal.changes.applications import Names, grant_groups
+from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
 from certuary.portal.problem import problem_page
 from certuary.portal.rows import SealStates
+from certuary.portal.scope import Scope, find_application
 from certuary.portal.signing import propose
-from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, table_response, without
+from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, number_of, table_response, without
 from certuary.portal.templatetags.portal import moment, state
 from certuary.services.ports import CertificateRow, Record, StoredEvent
 from certuary.services.trusted_feed import MISSING
@@ -116,7 +118,7 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
         return table_response(request, "", certificates)
     deps = deps_of(request)
     now, names, states = deps.clock.now(), Names.read(deps.records), SealStates(request)
-    events = events_about((f"application:{record.values['name']}",), before=_number(request, "history"))
+    events = events_about((f"application:{record.values['name']}",), before=number_of(request, "history"))
     context = {
         "record": record,
         "values": record.values,
@@ -148,10 +150,10 @@ def act(request: HttpRequest, number: int, action: str) -> HttpResponse:
 
 
 def _filter(request: HttpRequest) -> ApplicationFilter:
-    groups, chosen = groups_of(request), request.GET.get("group", "")
-    if chosen.isdecimal() and len(chosen) < 18:
-        number = int(chosen)
-        groups = frozenset({number}) if groups is None or number in groups else frozenset()
+    scope, chosen = Scope.of(request), number_of(request, "group")
+    groups = scope.group_ids
+    if chosen is not None:
+        groups = frozenset({chosen}) if scope.has_group(chosen) else frozenset()
     return ApplicationFilter(
         text=_typed(request, "q"),
         group_ids=groups,
@@ -168,7 +170,7 @@ def _broken_names(request: HttpRequest) -> tuple[str, ...]:
 
 def _missing(request: HttpRequest, wanted: ApplicationFilter) -> tuple[Row, ...]:
     """Those whose rows are gone; of which group they were, nothing says, so that who sees all groups sees them."""
-    if groups_of(request) is not None or wanted.text or wanted.status or request.GET.get("group"):
+    if not Scope.of(request).sees_everything or wanted.text or wanted.status or request.GET.get("group"):
         return ()
     if request.GET.get("after") or request.GET.get("before"):
         return ()
@@ -191,7 +193,7 @@ def _row(
 ) -> Row:
     values = record.values
     tone, word = _status(values, now)
-    networks, labels = _texts(values["networks"]), _texts(values["labels"])
+    networks, labels = texts(values["networks"]), texts(values["labels"])
     last, expires_at = used.get(int(record.id)), values["expires_at"]
     assert expires_at is None or isinstance(expires_at, datetime)
     return Row(
@@ -241,8 +243,8 @@ def _status(values: Mapping[str, object], now: datetime) -> tuple[str, str]:
 
 
 def _choices(request: HttpRequest, names: Names) -> tuple[Choice, ...]:
-    mine = groups_of(request)
-    groups = [(str(key), text) for key, text in names.groups.items() if mine is None or key in mine]
+    scope = Scope.of(request)
+    groups = [(str(key), text) for key, text in names.groups.items() if scope.has_group(key)]
     return (
         Choice(
             name="group", title="Group", options=[("", "Any"), *groups], value=request.GET.get("group", "")
@@ -295,7 +297,7 @@ def _page_url(request: HttpRequest, **key: Record) -> str:
 
 def _certificates(request: HttpRequest, record: Record) -> Table:
     wanted = CertificateFilter(application_ids=(int(record.id),))
-    page = list_certificates(wanted, after=_number(request, "after"), limit=_CERTIFICATES_A_PAGE)
+    page = list_certificates(wanted, after=number_of(request, "after"), limit=_CERTIFICATES_A_PAGE)
     now = deps_of(request).clock.now()
     return Table(
         caption="Newest certificates",
@@ -390,16 +392,7 @@ def _seal(record: Record) -> Seal | None:
 
 
 def _est_urls(record: Record, est_url: str) -> list[str]:
-    return [f"{est_url}/{label}" for label in _texts(record.values["labels"])] or [est_url]
-
-
-def _texts(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
+    return [f"{est_url}/{label}" for label in texts(record.values["labels"])] or [est_url]
 
 
 def _typed(request: HttpRequest, name: str) -> str:

@@ -27,6 +27,8 @@ from certuary.portal.tables import (
     Row,
     Table,
     TextFilter,
+    number_of,
+    page_url,
     spreadsheet_safe,
     table_response,
     without,
@@ -89,7 +91,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     problem, page = "", AuditPage(events=())
     try:
         page = search_events(
-            _asked(request), before=_number(request, "before"), after=_number(request, "after")
+            _asked(request), before=number_of(request, "before"), after=number_of(request, "after")
         )
     except CertuaryError as refusal:
         problem = refusal.detail
@@ -105,8 +107,8 @@ def audit(request: HttpRequest) -> HttpResponse:
             Column(name="request_id", title="Request"),
         ),
         rows=[_row(stored) for stored in page.events],
-        older_url=_page_url(request, "before", page.older),
-        newer_url=_page_url(request, "after", page.newer),
+        older_url=page_url(request, "before", page.older),
+        newer_url=page_url(request, "after", page.newer),
         chips=_chips(request, given),
         texts=(
             TextFilter(name="kind", title="Event", value=given["kind"], suggestions=KINDS),
@@ -253,15 +255,6 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         raise InvalidValue(f"{text!r} is not a time such as 2026-12-31T08:00", rule="time") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
-
-
-def _page_url(request: HttpRequest, name: str, number: int | None) -> str:
-    return "" if number is None else without(request, "after", "before", "format", **{name: str(number)})
 
 
 def _chips(request: HttpRequest, given: Mapping[str, str]) -> list[Chip]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 
-from certuary.errors import InvalidMark
+from certuary.errors import InvalidMark, InvalidSeal
 from certuary.portal.certificate_fields import decode
 from certuary.portal.deps import deps_of
 from certuary.portal.downloads import download
@@ -55,7 +54,14 @@ def authorities(request: HttpRequest) -> HttpResponse:
     states = SealStates(request)
     records = deps_of(request).records.all("authority")
     context = {
-        "authorities": [_shown(request, record, depth, states) for record, depth in _tree(records)],
+        "authorities": [
+            _shown(request, record, depth, states) for record, depth in _tree(records) if _is_readable(record)
+        ],
+        "unreadable": [
+            (str(record.values["name"]), states.problem(record))
+            for record in records
+            if not _is_readable(record)
+        ],
         "missing": states.missing("authority", columns=2),
     }
     return render(request, "portal/authorities.html", context)
@@ -67,12 +73,10 @@ def authority(request: HttpRequest, number: int) -> HttpResponse:
     der = certificate_der(record)
     context = {
         "shown": _shown(request, record, 0, SealStates(request)),
-        "serial": str(record.values["serial"]),
-        "sha256": hashlib.sha256(der).hexdigest(),
         "sections": decode(der),
         "chain": chain_of(records, str(record.values["name"])),
         "below": [each for each in records.all("authority") if each.values["issuer_id"] == record.id],
-        "pem": _pem(der),
+        "pem": export_certificates((der,), "pem").decode("ascii"),
     }
     return render(request, "portal/authority.html", context)
 
@@ -98,7 +102,19 @@ def _find(request: HttpRequest, number: int) -> Record:
     record = deps_of(request).records.find("authority", id=number)
     if record is None:
         raise Http404
+    if not _is_readable(record):
+        raise InvalidSeal(
+            f"authority {record.values['name']!r} holds a value that cannot be read: its row was altered; "
+            "`certuary seal verify` names it"
+        )
     return record
+
+
+def _is_readable(record: Record) -> bool:
+    """Whether there is anything to show. Whoever alters a row can put anything there."""
+    return isinstance(record.values["not_before"], datetime) and isinstance(
+        record.values["not_after"], datetime
+    )
 
 
 def _tree(records: Iterable[Record]) -> list[tuple[Record, int]]:
@@ -182,7 +198,3 @@ def _crl_status(request: HttpRequest, row: CrlRow, now: datetime) -> SafeString:
     if row.next_update - now < (row.next_update - row.this_update) / 4:
         return state("attention", "Due soon")
     return state("good", "Current")
-
-
-def _pem(der: bytes) -> str:
-    return export_certificates((der,), "pem").decode("ascii")

@@ -24,7 +24,19 @@ from certuary.portal.names import Names
 from certuary.portal.problem import problem_page
 from certuary.portal.scope import Scope
 from certuary.portal.signing import content_of, propose
-from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, TextFilter, table_response, without
+from certuary.portal.tables import (
+    Cell,
+    Chip,
+    Choice,
+    Column,
+    Row,
+    Table,
+    TextFilter,
+    number_of,
+    page_url,
+    table_response,
+    without,
+)
 from certuary.portal.templatetags.portal import moment
 from certuary.portal.visible import visible
 from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
@@ -105,8 +117,8 @@ def certificates(request: HttpRequest) -> HttpResponse:
         caption="Certificates",
         columns=_COLUMNS,
         rows=[_row(row, names, now) for row in page.certificates],
-        older_url=_page_url(request, "after", page.older),
-        newer_url=_page_url(request, "before", page.newer),
+        older_url=page_url(request, "after", page.older),
+        newer_url=page_url(request, "before", page.newer),
         chips=_chips(request, asked),
         choices=(
             Choice(name="by", title="Look in", options=_KINDS, value=asked.kind),
@@ -227,7 +239,7 @@ def mark_problem(request: HttpRequest, row: CertificateRow, authority: Record | 
 def _search(request: HttpRequest, asked: _Asked, now: datetime) -> SearchPage:
     scope = Scope.of(request)
     application_ids = _applications_asked(scope, asked.application)
-    after, before = _number(request, "after"), _number(request, "before")
+    after, before = number_of(request, "after"), number_of(request, "before")
     if asked.kind == "sha256" and asked.query:
         return find_by_fingerprint(_fingerprint(asked.query), application_ids, after=after)
     since, until = _window(asked, now)
@@ -282,15 +294,6 @@ def _fingerprint(text: str) -> str:
     if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
         raise InvalidValue("a SHA-256 fingerprint has 64 hex digits", rule="fingerprint")
     return digits
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
-
-
-def _page_url(request: HttpRequest, name: str, number: int | None) -> str:
-    return "" if number is None else without(request, "after", "before", "format", **{name: str(number)})
 
 
 def _chips(request: HttpRequest, asked: _Asked) -> list[Chip]:

@@ -163,7 +163,8 @@ def _authorities(records: Sequence[Record], now: datetime) -> tuple[AuthorityLin
 
 def _authority_line(record: Record, crl: counts.CrlAge | None, now: datetime) -> AuthorityLine:
     not_after = record.values["not_after"]
-    assert isinstance(not_after, datetime)
+    if not isinstance(not_after, datetime):  # plain SQL put something else there, and its seal is broken
+        not_after = now
     left = not_after - now
     crl_tone, crl_words = _crl_state(record, crl, now)
     return AuthorityLine(

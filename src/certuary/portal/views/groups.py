@@ -7,15 +7,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from certuary.errors import CertuaryError
+from certuary.portal.access import may_administer
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.groups import GroupForm
 from certuary.portal.history import history
-from certuary.portal.people import ROLE_NAMES, find_group, group_ids_of, groups_seen, users_seen, viewer
+from certuary.portal.people import find_group, group_ids_of, groups_seen, role_in_words, users_seen, viewer
 from certuary.portal.problem import problem_page
 from certuary.portal.rows import SealStates
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
-from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR
+from certuary.services.entitlement import CA_ADMINISTRATOR
 
 
 def groups(request: HttpRequest) -> HttpResponse:
@@ -67,7 +68,7 @@ def group(request: HttpRequest, number: int) -> HttpResponse:
         return problem_page(request, problem)
     states = SealStates(request)
     applications = deps_of(request).records.all("application")
-    members = [(user, ROLE_NAMES[str(user.values["role"])]) for user in users_seen(request)]
+    members = [(user, role_in_words(user.values["role"])) for user in users_seen(request)]
     context = {
         "group": record.values,
         "number": record.id,
@@ -75,7 +76,7 @@ def group(request: HttpRequest, number: int) -> HttpResponse:
         "problem": states.problem(record),
         "applications": [one for one in applications if one.values["group_id"] == record.id],
         "members": [(user, role) for user, role in members if record.id in group_ids_of(user)],
-        "may_change": viewer(request).role in (CA_ADMINISTRATOR, ADMINISTRATOR),
+        "may_change": may_administer(request),
         "history": history([f"group:{record.values['code']}"]),
     }
     return render(request, "portal/group.html", context)

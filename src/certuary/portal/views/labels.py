@@ -9,11 +9,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certuary.portal.access import ADMINISTRATORS
+from certuary.portal.access import may_administer
+from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.labels import LabelForm
-from certuary.portal.group_reach import visible_applications
 from certuary.portal.rows import SealStates
+from certuary.portal.scope import visible_applications
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.portal.templatetags.portal import copy_button, state
@@ -24,7 +25,7 @@ def labels(request: HttpRequest) -> HttpResponse:
     deps, states = deps_of(request), SealStates(request)
     profiles: dict[object, Record] = {record.id: record for record in deps.records.all("profile")}
     applications = visible_applications(request)
-    may_change = ADMINISTRATORS(getattr(request.user, "role", ""))
+    may_change = may_administer(request)
     has_buttons = may_change and "format" not in request.GET
     columns = [
         Column(name="name", title="Label"),
@@ -85,14 +86,9 @@ def _remove_button(request: HttpRequest, label: Record) -> SafeString:
 
 
 def _names(label: str, applications: tuple[Record, ...]) -> str:
-    names = [str(each.values["name"]) for each in applications if label in _labels_of(each)]
+    names = [str(each.values["name"]) for each in applications if label in texts(each.values["labels"])]
     more = len(names) - 5
     return (", ".join(names[:5]) or "none") + (f" and {more:,} more" if more > 0 else "")
-
-
-def _labels_of(application: Record) -> list[object]:
-    labels = application.values["labels"]
-    return labels if isinstance(labels, list) else []
 
 
 @require_http_methods(["GET", "POST"])

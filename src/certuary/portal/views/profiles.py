@@ -14,14 +14,14 @@ from certuary.core.profile_config import ProfileConfig, parse_profile
 from certuary.core.profile_text import set_values
 from certuary.core.profile_words import Fact, describe, differences, span_text
 from certuary.errors import CertuaryError, InvalidMark, InvalidProfile
-from certuary.portal.access import ADMINISTRATORS
+from certuary.portal.access import may_administer
 from certuary.portal.decoded import certificate_pem, decode_certificate
 from certuary.portal.deps import deps_of
 from certuary.portal.profile_editor import STARTING_TEXT, Edited, edit, open_editor, refuse
 from certuary.portal.profile_use import ProfileUse, ProfileUses
 from certuary.portal.rows import SealStates
 from certuary.portal.signing import content_of, propose
-from certuary.portal.tables import Cell, Column, Row, Table, table_response
+from certuary.portal.tables import Cell, Column, Row, Table, number_of, table_response
 from certuary.portal.templatetags.portal import state
 from certuary.portal.text_difference import diff_lines
 from certuary.services.lint_profile import Fault, find_faults, sample_certificate
@@ -59,7 +59,7 @@ def profiles(request: HttpRequest) -> HttpResponse:
         if query in f"{record.values['name']} {record.values['toml']}".lower()
     ]
     missing = () if query else states.missing("profile", columns=len(_COLUMNS))
-    is_administrator = _may_change(request)
+    is_administrator = may_administer(request)
     table = Table(
         caption="Profiles",
         columns=_COLUMNS,
@@ -139,7 +139,7 @@ def profile(request: HttpRequest, profile_id: int) -> HttpResponse:
         "seal": states.cell(record),
         "seal_problem": states.problem(record),
         "versions": _versions(request, profile_id),
-        "may_change": _may_change(request),
+        "may_change": may_administer(request),
     }
     return render(request, "portal/profile.html", context)
 
@@ -199,10 +199,10 @@ def compare(request: HttpRequest, profile_id: int, first: int, second: int) -> H
 def choose_comparison(request: HttpRequest, profile_id: int) -> HttpResponse:
     """From the two selects of a page to the page that compares."""
     _found(request, profile_id)
-    first, second = request.GET.get("from", ""), request.GET.get("to", "")
-    if not (first.isdecimal() and second.isdecimal()):
+    first, second = number_of(request, "from"), number_of(request, "to")
+    if first is None or second is None:
         raise Http404("there is no such version")
-    return redirect("profile-compare", profile_id=profile_id, first=int(first), second=int(second))
+    return redirect("profile-compare", profile_id=profile_id, first=first, second=second)
 
 
 def download(request: HttpRequest, profile_id: int, number: int) -> HttpResponse:
@@ -262,10 +262,9 @@ def _first_text(request: HttpRequest, record: Record | None) -> str:
         return str(typed["toml"])
     if record is not None:
         return str(record.values["toml"])
-    clone = request.GET.get("clone", "")
-    if not clone:
+    if not request.GET.get("clone"):
         return STARTING_TEXT
-    original = _found(request, int(clone) if clone.isdecimal() and len(clone) < 18 else 0)
+    original = _found(request, number_of(request, "clone") or 0)
     toml = str(original.values["toml"])
     try:
         return set_values(toml, {"name": f"{original.values['name']}-copy"[:63]}).toml
@@ -309,7 +308,3 @@ def _found(request: HttpRequest, profile_id: int) -> Record:
     if record is None:
         raise Http404("there is no such profile")
     return record
-
-
-def _may_change(request: HttpRequest) -> bool:
-    return ADMINISTRATORS(getattr(request.user, "role", ""))

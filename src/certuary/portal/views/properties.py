@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from certuary.errors import InvalidSeal, NotFound
-from certuary.portal.application_reach import may_administer
+from certuary.portal.access import may_administer
 from certuary.portal.deps import PortalDeps, deps_of
 from certuary.portal.forms.properties import PropertyForm
 from certuary.portal.problem import problem_page

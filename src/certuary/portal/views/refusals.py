@@ -23,9 +23,9 @@ from certuary.est.error_map import http_status
 from certuary.portal.decoded import DecodedGroup, decode_certificate, decode_csr
 from certuary.portal.deps import address_of, deps_of
 from certuary.portal.forms.refusals import TryForm
-from certuary.portal.group_reach import is_within_reach, sees_everything, visible_applications
 from certuary.portal.problem import problem_page
-from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, table_response, without
+from certuary.portal.scope import Scope, visible_applications
+from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, number_of, table_response, without
 from certuary.portal.templatetags.portal import moment
 from certuary.services.ports import Record
 from certuary.services.rehearse_enrolment import Outcome, Rehearsal, Rehearsed, StepResult, rehearse_enrolment
@@ -69,9 +69,9 @@ _STEP_WORDS: Final = {
 
 
 def refusals(request: HttpRequest) -> HttpResponse:
-    asked = request.GET.get("request", "").strip().lower()
+    asked = request.GET.get("request", "").replace("/", "").strip().lower()[:64]
     if asked:
-        return redirect("refusal", request_id=asked[:64].replace("/", ""))
+        return redirect("refusal", request_id=asked)
     names = {record.id: str(record.values["name"]) for record in visible_applications(request)}
     wanted, chips = _filter(request, names)
     after = _page_key(request.GET.get("after", ""))
@@ -118,17 +118,17 @@ def _row(found: FoundEnrolment, names: dict[int | str, str]) -> Row:
 
 
 def _filter(request: HttpRequest, names: dict[int | str, str]) -> tuple[RefusalFilter, list[Chip]]:
-    rule, application, time = (request.GET.get(name, "") for name in ("rule", "application", "time"))
+    rule, time = request.GET.get("rule", ""), request.GET.get("time", "")
     chips = []
     application_ids: tuple[int, ...] | None = None
-    if not sees_everything(request):
+    if not Scope.of(request).sees_everything:
         application_ids = tuple(int(number) for number in names)
     if rule:
         chips.append(Chip(text=f"rule {rule}", remove_url=without(request, "rule", "after")))
-    if application.isdecimal() and len(application) < 18:
-        number = int(application)
+    number = number_of(request, "application")
+    if number is not None:
         application_ids = (number,) if number in names else ()
-        text = f"application {names.get(number, application)}"
+        text = f"application {names.get(number, str(number))}"
         chips.append(Chip(text=text, remove_url=without(request, "application", "after")))
     since = None
     if time in _TIMES:
@@ -179,13 +179,13 @@ def refusal(request: HttpRequest, request_id: str) -> HttpResponse:
     if found:
         return render(request, "portal/refusal.html", _explained(request, found[0], events))
     strangers = [event for event in events if event.kind in _STRANGER_KINDS]
-    if strangers and sees_everything(request):
+    if strangers and Scope.of(request).sees_everything:
         return render(request, "portal/refusal.html", _stranger(request_id, strangers[0]))
     return render(request, "portal/refusal_unknown.html", {"request_id": request_id[:64]}, status=404)
 
 
 def _is_visible(request: HttpRequest, found: FoundEnrolment) -> bool:
-    return is_within_reach(request, _application(request, found))
+    return Scope.of(request).has_application(_application(request, found))
 
 
 def _application(request: HttpRequest, found: FoundEnrolment) -> Record | None:

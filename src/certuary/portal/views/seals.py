@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from cryptography import x509
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from certuary.core import seal as seals
 from certuary.core.manifest import Entry
-from certuary.core.seal import SECRET_COLUMNS, Seal
+from certuary.core.seal import SECRET_COLUMNS
 from certuary.errors import CertuaryError, InvalidSeal
 from certuary.portal.deps import deps_of
 from certuary.portal.scope import Scope
@@ -31,7 +29,7 @@ from certuary.services.trusted_feed import MISSING
 PAGES: Final = {
     "application": "/applications/{}/",
     "profile": "/profiles/{}/",
-    "label": "/labels/{}/",
+    "label": "/labels/",
     "group": "/groups/{}/",
     "user": "/users/{}/",
     "authority": "/authorities/{}/",
@@ -123,7 +121,6 @@ def seal(request: HttpRequest, kind: str, number: int) -> HttpResponse:
         "columns": columns_shown(shown),
         "version": gate.entry(Key(sealed_kind, number)),
         "fingerprint": seals.fingerprint(shown.seal.certificate) if shown.seal else "",
-        "signer_expires": _expiry(shown.seal),
         "may_adopt": Scope.of(request).role == CA_ADMINISTRATOR,
     }
     return render(request, "portal/seal.html", context)
@@ -230,12 +227,3 @@ def _gone(request: HttpRequest, kind: RecordKind, number: int, gate: RecordGate)
         raise Http404
     context = {"kind": kind, "number": number, "entry": entry, "name": visible(entry.name)}
     return render(request, "portal/seal_gone.html", context)
-
-
-def _expiry(found: Seal | None) -> datetime | None:
-    if found is None:
-        return None
-    try:
-        return x509.load_der_x509_certificate(found.certificate).not_valid_after_utc
-    except ValueError:
-        return None

@@ -22,6 +22,7 @@ from certuary.portal.people import (
     groups_in_words,
     groups_seen,
     may_change,
+    role_in_words,
     roles_given_by,
     users_seen,
     viewer,
@@ -111,7 +112,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "person": record.values,
         "number": record.id,
-        "role": ROLE_NAMES.get(role, role),
+        "role": role_in_words(role),
         "role_meaning": ROLE_MEANINGS.get(role, ""),
         "groups": _groups(request, record),
         "factors": factors_of(number),
@@ -268,7 +269,7 @@ def _rows(request: HttpRequest, page: list[Record], *, is_whole: bool) -> tuple[
         Row(
             cells=(
                 Cell(text=str(user.values["name"]), url=f"/users/{user.id}/"),
-                Cell(text=ROLE_NAMES.get(str(user.values["role"]), str(user.values["role"]))),
+                Cell(text=role_in_words(user.values["role"])),
                 Cell(text=_groups(request, user)),
                 _state_cell(user),
                 _factor_cell(factors.get(user.id)),  # type: ignore[arg-type]  # a user's number
