@@ -14,6 +14,7 @@ from django.db import connection
 from certuary.core.audit_chain import COMMANDS_STREAM, Head, stream_key
 from certuary.core.checkpoint import Checkpoint, sign_checkpoint
 from certuary.errors import AlreadyExists, DatabaseDown
+from certuary.services.audit_property_changes import audit_property_changes
 from certuary.services.audit_stream import CLOSED_KIND, OwnStream, open_stream
 from certuary.services.ports import AuditRow, BatchItem
 from certuary.services.verify_audit import AuditReport, VerifyDeps, verify_audit
@@ -25,9 +26,11 @@ from certuary.store.batch_session import BatchSession
 from certuary.store.checkpoints import DjangoCheckpointStore
 from certuary.store.database import consistent_read
 from certuary.store.event_stream import EventStream, stored_head
+from certuary.store.property_changes import DjangoPropertyChangeStore
 from certuary.store.records import DjangoRecordStore
 from certuary.store.writer import GroupCommitWriter, open_session
 from tests.contract.rows import NOW, STREAM, audit_row, certificate_row, issued_item
+from tests.memory_records import FixedClock
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -301,6 +304,57 @@ def test_an_event_of_any_table_row_that_was_edited_is_found() -> None:
     sql("UPDATE audit_events SET actor = 'mallory' WHERE seq = 2")
     (finding,) = verified().findings
     assert (finding.what, finding.stream, finding.seq) == ("edited", STREAM, 2)
+
+
+# SQLite takes any value for any column, and of a check nobody may learn less because one value is strange.
+STRANGE = ("'garbage'", "x'ff'", "9e999", "7", "CAST(x'ff' AS TEXT)", "'2026-13-45 00:00:00'")
+CHAINED = (
+    "stream",
+    "seq",
+    "previous",
+    "hash",
+    "at",
+    "kind",
+    "actor_kind",
+    "actor",
+    "target",
+    "address",
+    "detail",
+)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("value", STRANGE)
+@pytest.mark.parametrize("column", CHAINED)
+def test_a_value_that_no_column_holds_is_found_as_an_altered_event(column: str, value: str) -> None:
+    records = records_of()
+    for number in range(3):
+        add_event(records, target=f"application:{number}")
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_events SET {column} = {value} WHERE seq = 2")  # no input
+    report = verified()
+    assert report.found
+    assert report.events == 3
+    list_events(limit=10)
+    stored_head(STREAM)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("value", STRANGE)
+@pytest.mark.parametrize("column", ["at", "operation", "property_key", "before", "after", "database_user"])
+def test_a_strange_property_change_keeps_no_other_from_its_event(column: str, value: str) -> None:
+    with connection.cursor() as cursor:
+        for key in ("first", "second"):
+            cursor.execute(
+                "INSERT INTO property_changes (at, operation, property_key, before, after, database_user)"
+                " VALUES ('2026-11-23 12:00:00', 'changed', %s, NULL, '{}', '')",
+                [key],
+            )
+        cursor.execute(f"UPDATE property_changes SET {column} = {value} WHERE id = 1")  # no input
+    changes = DjangoPropertyChangeStore(EventStream(own_stream().new_chain))
+    assert audit_property_changes(changes, FixedClock()) == 2
+    assert "property:second" in [stored.event.target for stored in list_events(limit=10)]
+    check_whole(**{STREAM: 2})
 
 
 def test_an_event_that_was_inserted_by_sql_is_found() -> None:

@@ -364,6 +364,30 @@ def test_a_value_that_no_column_holds_breaks_its_own_record_only(
         assert {key.kind for key in read.distrusted} == {kind}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("deps")
+@pytest.mark.parametrize("value", [*STRANGE, "7"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("manifest", "body"),
+        ("manifest", "signature"),
+        ("manifest_parts", "body"),
+        ("manifest_parts", "number"),
+    ],
+)
+def test_a_strange_manifest_is_one_that_is_not_believed(
+    table: str, column: str, value: str, store: DjangoRecordStore, sealing: Sealing
+) -> None:
+    watch = new_watch(sealing)
+    watch.look()
+    with transaction.atomic():
+        sql(f"UPDATE {table} SET {column} = {value} WHERE id = 1")
+    assert watch.look().broken
+    read = TrustedFeed(DjangoConfigFeed(), RecordGate(trust(), sealing.high_water), lambda seen: None).read(0)
+    assert read.blocked is not None or read.distrusted
+
+
 def test_a_seal_covers_what_a_column_holds_and_not_how_the_database_writes_it(
     store: DjangoRecordStore, deps: ChangeDeps, sealing: Sealing
 ) -> None:

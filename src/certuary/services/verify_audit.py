@@ -20,15 +20,13 @@ from certuary.core.audit_chain import (
     COMMANDS_STREAM,
     EMPTY,
     EventHasher,
-    EventTexts,
     Head,
     stream_key,
 )
 from certuary.core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
-from certuary.core.values import time_to_text
 from certuary.errors import AuditBroken
 from certuary.services.audit_stream import CLOSED_KIND
-from certuary.services.ports import AuditRow, StoredEvent
+from certuary.services.ports import StoredEvent
 
 MAX_FINDINGS: Final = 1000
 """So many are kept; all are counted."""
@@ -216,7 +214,7 @@ class _Verification:
         """
         assert stored.seq is not None
         before = known.head
-        genuine = hasher.hash(stored.seq, stored.previous, _texts(stored.event)) == stored.hash
+        genuine = hasher.hash(stored.seq, stored.previous, stored.event.texts()) == stored.hash
         known.head = Head(stored.seq, stored.hash)
         if stored.seq <= before.seq or stored.seq < 1:
             self._about(stored, "inserted", "has a number that another event of its stream has")
@@ -298,16 +296,3 @@ def _closings(stored: StoredEvent) -> Iterator[tuple[str, _Claim]]:
     head = Head(int(detail["seq"]), bytes.fromhex(detail["hash"]))
     if head.seq:
         yield str(detail["stream"]), _Claim(head, f"its closing, event number {stored.number}")
-
-
-def _texts(event: AuditRow) -> EventTexts:
-    return EventTexts(
-        time_to_text(event.at),
-        event.kind,
-        event.actor_kind,
-        event.actor,
-        event.target,
-        event.request_id,
-        event.address,
-        event.detail,
-    )

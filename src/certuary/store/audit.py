@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from certuary.services.ports import AuditRow, StoredEvent
 from certuary.store.database import database_errors, read
 from certuary.store.models import AuditEvent, AuditStream
+from certuary.store.plain import moment, octets
 
 MAX_PAGE = 1000
 _NOT_OF_APPLICATIONS = "NOT (audit_events.actor_kind = 'application')"
@@ -90,20 +91,20 @@ def _matching(wanted: AuditFilter):  # type: ignore[no-untyped-def]  # Django's 
 
 def stored_event(row: AuditEvent) -> StoredEvent:
     event = AuditRow(
-        at=row.at,
-        kind=row.kind,
-        actor_kind=row.actor_kind,
-        actor=row.actor,
-        target=row.target,
-        request_id=row.request_id,
-        address=row.address,
-        detail=row.detail,
+        at=moment(row.at),
+        kind=str(row.kind),
+        actor_kind=str(row.actor_kind),
+        actor=str(row.actor),
+        target=str(row.target),
+        request_id=str(row.request_id),
+        address=str(row.address),
+        detail=str(row.detail),
     )
     return StoredEvent(
         number=row.pk,
-        stream=row.stream,
-        seq=row.seq,
-        previous=bytes(row.previous or b""),
-        hash=bytes(row.hash or b""),
+        stream=str(row.stream),
+        seq=row.seq if isinstance(row.seq, int) else None,
+        previous=octets(row.previous),
+        hash=octets(row.hash),
         event=event,
     )

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 from certuary.core.audit_chain import Chain, ChainLink, EventTexts
 from certuary.core.values import serial_to_text, time_to_text
 from certuary.services.ports import BatchItem, CertificateRow, EnrolmentRow
-from certuary.store.event_stream import texts_of
 
 Value = str | int | bytes | None
 
@@ -43,7 +42,7 @@ TABLES: Final = (
 
 def chain_events(items: Sequence[BatchItem], chain: Chain) -> tuple[list[ChainedItem], ChainLink]:
     """The items with their events' rows, and the place of the last one. The chain stays where it is."""
-    texts = [texts_of(item.audit) for item in items]
+    texts = [item.audit.texts() for item in items]
     links = chain.links(texts)
     chained = [ChainedItem(item, link + text) for item, link, text in zip(items, links, texts, strict=True)]
     return chained, links[-1]

@@ -9,6 +9,7 @@ from typing import Any
 from certuary.core.values import serial_from_text, serial_to_text
 from certuary.services.ports import CertificateRow
 from certuary.store.models import Certificate
+from certuary.store.plain import octets
 
 # What an insert names. The columns of a revocation are written by a revocation alone.
 INSERTED = (
@@ -51,11 +52,6 @@ def from_columns(values: Sequence[Any]) -> CertificateRow:
 
 def from_model(row: Certificate) -> CertificateRow:
     return from_columns([getattr(row, column) for column in READ])
-
-
-def octets(value: bytes | memoryview | str) -> bytes:
-    """psycopg hands out a view of its buffer, and SQLite text where somebody wrote text."""
-    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -12,6 +12,7 @@ from certuary.core.checkpoint import SignedCheckpoint
 from certuary.store.database import database_errors, read
 from certuary.store.event_stream import read_heads
 from certuary.store.models import AuditCheckpoint, AuditEvent, AuditStream
+from certuary.store.plain import MAX_NUMBER, moment, octets
 
 KEPT = 10_000
 """A week of a quiet installation, some hours of one under full load; the files of the nodes keep them all."""
@@ -37,7 +38,7 @@ class DjangoCheckpointStore:
         return read_heads(streams)
 
     def latest(self) -> SignedCheckpoint | None:
-        row = read(AuditCheckpoint.objects.order_by("-number").first)
+        row = read(AuditCheckpoint.objects.filter(number__lte=MAX_NUMBER).order_by("-number").first)
         return None if row is None else _to_value(row)
 
     def after(self, number: int) -> tuple[SignedCheckpoint, ...]:
@@ -62,4 +63,6 @@ class DjangoCheckpointStore:
 
 
 def _to_value(row: AuditCheckpoint) -> SignedCheckpoint:
-    return SignedCheckpoint(number=row.number, at=row.at, body=row.body, signature=bytes(row.signature))
+    return SignedCheckpoint(
+        number=row.number, at=moment(row.at), body=str(row.body), signature=octets(row.signature)
+    )

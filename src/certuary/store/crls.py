@@ -13,10 +13,10 @@ from django.db.models import Q, QuerySet
 from certuary.core.values import serial_to_text
 from certuary.services.ports import AuditRow, CertificateRow, CrlRow, RevocationsSeen
 from certuary.store import certificate_rows
-from certuary.store.certificate_rows import octets
 from certuary.store.database import database_errors, read
 from certuary.store.event_stream import EventStream, no_chain
 from certuary.store.models import Certificate, ConfigRevision, Crl
+from certuary.store.plain import octets
 
 KEPT = 50
 """Of each authority, this many CRLs are kept; with 100,000 entries one is 4 MB."""

@@ -12,31 +12,18 @@ from threading import RLock
 
 from django.db import transaction
 
-from certuary.core.audit_chain import COMMANDS_STREAM, EMPTY, Chain, EventTexts, Head
-from certuary.core.values import time_to_text
+from certuary.core.audit_chain import COMMANDS_STREAM, EMPTY, Chain, Head
 from certuary.services.ports import AuditRow
 from certuary.store.database import database_errors
 from certuary.store.models import AuditEvent, ConfigRevision
-
-
-def texts_of(row: AuditRow) -> EventTexts:
-    return EventTexts(
-        time_to_text(row.at),
-        row.kind,
-        row.actor_kind,
-        row.actor,
-        row.target,
-        row.request_id,
-        row.address,
-        row.detail,
-    )
+from certuary.store.plain import MAX_NUMBER, octets
 
 
 def stored_head(stream: str) -> Head | None:
     """The last event of a stream that the database has. By its index of streams."""
-    rows = AuditEvent.objects.filter(stream=stream, seq__isnull=False).order_by("-seq")
+    rows = AuditEvent.objects.filter(stream=stream, seq__lte=MAX_NUMBER).order_by("-seq")
     for seq, digest in rows.values_list("seq", "hash")[:1]:
-        return Head(seq or 0, bytes(digest or b""))
+        return Head(seq or 0, octets(digest))
     return None
 
 
@@ -67,15 +54,15 @@ class EventStream:
     def transaction(self) -> Iterator[EventWriter]:
         """A transaction of the database. Its events have their numbers for good only when it is committed."""
         writer = EventWriter(self._ahead)
-        try:
-            with self._lock, database_errors():
-                with transaction.atomic():
+        with self._lock:
+            try:
+                with database_errors(), transaction.atomic():
                     yield writer
-                if self._chain is not None and writer.chain is not None:
-                    self._chain.head = writer.chain.head
-        except BaseException:
-            self._is_sure = False  # the commit may have happened, and only its answer be lost
-            raise
+            except BaseException:
+                self._is_sure = False  # the commit may have happened, and only its answer be lost
+                raise
+            if self._chain is not None and writer.chain is not None:
+                self._chain.head = writer.chain.head
 
     def _ahead(self) -> Chain:
         if self._chain is None:
@@ -107,7 +94,7 @@ class EventWriter:
     def add(self, row: AuditRow) -> None:
         if self.chain is None:
             self.chain = self._ahead()
-        (link,) = self.chain.links([texts_of(row)])
+        (link,) = self.chain.links([row.texts()])
         self.chain.advance(link)
         AuditEvent.objects.create(
             stream=link.stream,

@@ -11,10 +11,10 @@ from django.db.models import Model, QuerySet
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.services.ports import CertificateRow, CrlRow, ProfileVersionRow, UnreadableRow
 from certuary.store import certificate_rows
-from certuary.store.certificate_rows import octets
 from certuary.store.crls import crl_value
 from certuary.store.database import read
 from certuary.store.models import Certificate, Crl, ProfileVersion
+from certuary.store.plain import octets
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
@@ -36,7 +36,7 @@ class DjangoMarkedRows:
         return _pages(Crl.objects.all(), crl_value, 1)
 
     def profile_versions(self) -> Iterator[ProfileVersionRow | UnreadableRow]:
-        return _pages(ProfileVersion.objects.all(), _profile_version, _PAGE)
+        return _pages(ProfileVersion.objects.all(), profile_version, _PAGE)
 
 
 def _pages(rows: QuerySet[M], convert: Callable[[M], R], size: int) -> Iterator[R | UnreadableRow]:
@@ -75,7 +75,7 @@ def _read_one(rows: QuerySet[M], convert: Callable[[M], R], number: int) -> R | 
         return UnreadableRow(id=number)
 
 
-def _profile_version(row: Any) -> ProfileVersionRow:
+def profile_version(row: Any) -> ProfileVersionRow:
     return ProfileVersionRow(
         profile_id=row.profile_id,
         number=row.number,

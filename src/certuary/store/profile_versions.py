@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from certuary.services.ports import ProfileVersionRow
 from certuary.store.database import read
+from certuary.store.marked_rows import profile_version
 from certuary.store.models import ProfileVersion
 
 
 def list_versions(profile_id: int) -> tuple[ProfileVersionRow, ...]:
     """Newest first. As the database has them: a mark may not hold."""
     rows = ProfileVersion.objects.filter(profile_id=profile_id).order_by("-number")
-    return read(lambda: tuple(_row(version) for version in rows))
+    return read(lambda: tuple(profile_version(version) for version in rows))
 
 
 def find_version(profile_id: int, number: int) -> ProfileVersionRow | None:
     rows = ProfileVersion.objects.filter(profile_id=profile_id, number=number)
-    return read(lambda: next((_row(version) for version in rows), None))
-
-
-def _row(version: ProfileVersion) -> ProfileVersionRow:
-    return ProfileVersionRow(
-        profile_id=version.profile_id,
-        number=version.number,
-        toml=version.toml,
-        created_at=version.created_at,
-        created_by=version.created_by,
-        mark=None if version.mark is None else bytes(version.mark),
-    )
+    return read(lambda: next((profile_version(version) for version in rows), None))

@@ -8,6 +8,7 @@ from certuary.services.ports import AuditRow, PropertyChangeRow
 from certuary.store.database import read
 from certuary.store.event_stream import EventStream, EventWriter
 from certuary.store.models import ConfigRevision, PropertyChange
+from certuary.store.plain import moment
 
 _PAGE = 200
 
@@ -52,10 +53,10 @@ def _settle(number: int, audit: AuditRow, events: EventWriter) -> bool:
 def _to_value(row: PropertyChange) -> PropertyChangeRow:
     return PropertyChangeRow(
         id=row.pk,
-        at=row.at,
-        operation=row.operation,
-        key=row.property_key,
-        before=row.before,
-        after=row.after,
-        database_user=row.database_user,
+        at=moment(row.at),
+        operation=str(row.operation),
+        key=str(row.property_key),
+        before=None if row.before is None else str(row.before),
+        after=None if row.after is None else str(row.after),
+        database_user=str(row.database_user),
     )

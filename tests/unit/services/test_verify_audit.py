@@ -42,7 +42,7 @@ def audit_row(**changes: object) -> AuditRow:
 
 def written(stream: str, *rows: AuditRow, first: int = 1) -> Events:
     """As a process of ours writes them."""
-    links = Chain(stream, stream_key(SECRET, stream)).links([module._texts(row) for row in rows])
+    links = Chain(stream, stream_key(SECRET, stream)).links([row.texts() for row in rows])
     return [
         StoredEvent(
             number=first + offset,

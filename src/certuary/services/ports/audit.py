@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from certuary.core.audit_chain import Head
+from certuary.core.audit_chain import EventTexts, Head
 from certuary.core.checkpoint import SignedCheckpoint
+from certuary.core.values import time_to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,19 @@ class AuditRow:
     request_id: str
     address: str
     detail: str
+
+    def texts(self) -> EventTexts:
+        """What the chain covers of it."""
+        return EventTexts(
+            time_to_text(self.at),
+            self.kind,
+            self.actor_kind,
+            self.actor,
+            self.target,
+            self.request_id,
+            self.address,
+            self.detail,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
