@@ -15,7 +15,7 @@ from certuary.core.manifest import Entry, Head, PartName, part_of, read_head
 from certuary.errors import Conflict, InvalidSeal
 from certuary.services.change_record import ChangeDeps, audit_row
 from certuary.services.entitlement import Actor, check_is_ca_administrator
-from certuary.services.high_water import HighWater
+from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore, RecordTransaction
 from certuary.services.record_gate import RecordGate, Signed, key_of, name_of, sealed_columns
 from certuary.services.seal_changes import Sealing, write_manifest
@@ -69,7 +69,7 @@ def accept_rollback(actor: Actor, deps: ChangeDeps) -> Accepted:
     newest = sealing.high_water.newest()
     replaced = 0 if newest is None else newest.sequence
     with deps.records.transaction() as transaction:
-        _refuse_sound_manifest(transaction, sealing)
+        _refuse_sound_manifest(transaction, sealing, newest)
         gate = LoneGate(deps.records, sealing.trust, sealing.high_water)
         entries, left_out = _entries(deps.records, gate)
         now = deps.clock.now()
@@ -100,10 +100,10 @@ def accept_rollback(actor: Actor, deps: ChangeDeps) -> Accepted:
     return Accepted(sequence=sequence, replaced=replaced, left_out=left_out)
 
 
-def _refuse_sound_manifest(transaction: RecordTransaction, sealing: Sealing) -> None:
+def _refuse_sound_manifest(transaction: RecordTransaction, sealing: Sealing, newest: Seen | None) -> None:
     gate = RecordGate(sealing.trust, sealing.high_water, transaction)
     try:
-        gate.take_head(transaction.manifest())
+        gate.take_head(transaction.manifest(), newest)
     except InvalidSeal:
         return
     if not gate.broken_parts(SEALED_KINDS):

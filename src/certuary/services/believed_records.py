@@ -6,6 +6,7 @@ be to act on the alteration; a listing leaves it out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from certuary.errors import InvalidSeal
@@ -45,25 +46,38 @@ class BelievedRecords:
         return self._records.transaction()
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
-        return self._believed(self._records.find(kind, **match))
+        return self._believed(lambda: self._records.find(kind, **match))
 
     def find_ever(self, kind: RecordKind, record_id: int) -> Record | None:
-        return self._believed(self._records.find_ever(kind, record_id))
+        return self._believed(lambda: self._records.find_ever(kind, record_id))
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
-        records = self._records.all(kind)
         if kind not in SEALED_KINDS:
-            return records
-        self._gate.take_head(self._records.manifest())
-        return tuple(record for record in records if self._passes(record))
+            return self._records.all(kind)
+        records, believed = self._listed(kind)
+        if len(believed) < len(records):
+            records, believed = self._listed(kind)  # as in `_believed`
+        return believed
 
     def retired(self, kind: RecordKind) -> tuple[Record, ...]:
         return self._records.retired(kind)
 
-    def _believed(self, record: Record | None) -> Record | None:
+    def _listed(self, kind: RecordKind) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+        records = self._records.all(kind)
+        self._take_manifest()
+        return records, tuple(record for record in records if self._passes(record))
+
+    def _believed(self, read: Callable[[], Record | None]) -> Record | None:
+        try:
+            return self._checked(read())
+        except InvalidSeal:
+            # A change that is committed between our reads looks like an alteration, once.
+            return self._checked(read())
+
+    def _checked(self, record: Record | None) -> Record | None:
         if record is None or record.kind not in SEALED_KINDS:
             return record
-        self._gate.take_head(self._records.manifest())
+        self._take_manifest()
         try:
             if record.removed_at is None:
                 self._gate.check(record)
@@ -73,6 +87,10 @@ class BelievedRecords:
             name = record.values.get("name")
             raise InvalidSeal(f"{record.kind} {name!r} cannot be believed: {problem.detail}") from None
         return record
+
+    def _take_manifest(self) -> None:
+        newest = self._gate.newest_seen()
+        self._gate.take_head(self._records.manifest(), newest)
 
     def _passes(self, record: Record) -> bool:
         try:

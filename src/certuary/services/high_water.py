@@ -50,25 +50,6 @@ class HighWater:
             return self._newest
         return found
 
-    def check(self, manifest: Seen) -> None:
-        """`InvalidSeal` for a manifest older than one that was seen, or another one of the same number."""
-        newest = self.newest()
-        if newest is None or newest.instance != manifest.instance:
-            return
-        if manifest.sequence < newest.sequence:
-            raise InvalidSeal(
-                f"the records were set back: their manifest is number {manifest.sequence}, and this node has seen"
-                f" number {newest.sequence}; restore the newer database, or, if a backup was restored on purpose,"
-                " run: certuary seal accept-rollback",
-                rule="rollback",
-            )
-        if manifest.sequence == newest.sequence and manifest.digest != newest.digest:
-            raise InvalidSeal(
-                f"manifest number {manifest.sequence} is not the one that this node has seen;"
-                " if a backup was restored on purpose, run: certuary seal accept-rollback",
-                rule="rollback",
-            )
-
     def rise(self, manifest: Seen) -> None:
         """Remember it, durably, unless a newer one is known. Call it once the manifest is committed."""
         if self._newest is not None and self._newest.sequence >= manifest.sequence:
@@ -97,6 +78,28 @@ class HighWater:
             yield
         finally:
             os.close(descriptor)
+
+
+def refuse_older(manifest: Seen, newest: Seen | None) -> None:
+    """`InvalidSeal` for a manifest older than the `newest` seen, or another one of the same number.
+
+    `newest` is what the mark was before the manifest was read: a change that is committed meanwhile raises it.
+    """
+    if newest is None or newest.instance != manifest.instance:
+        return
+    if manifest.sequence < newest.sequence:
+        raise InvalidSeal(
+            f"the records were set back: their manifest is number {manifest.sequence}, and this node has seen"
+            f" number {newest.sequence}; restore the newer database, or, if a backup was restored on purpose,"
+            " run: certuary seal accept-rollback",
+            rule="rollback",
+        )
+    if manifest.sequence == newest.sequence and manifest.digest != newest.digest:
+        raise InvalidSeal(
+            f"manifest number {manifest.sequence} is not the one that this node has seen;"
+            " if a backup was restored on purpose, run: certuary seal accept-rollback",
+            rule="rollback",
+        )
 
 
 def high_water_path(home: Path) -> Path:

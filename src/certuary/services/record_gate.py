@@ -20,7 +20,7 @@ from certuary.core.operator_ca import user_key
 from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal, NotPermitted
 from certuary.services.entitlement import Actor, Values, check_may_change
-from certuary.services.high_water import HighWater, Seen
+from certuary.services.high_water import HighWater, Seen, refuse_older
 from certuary.services.ports import (
     ManifestPartRow,
     ManifestRow,
@@ -79,7 +79,8 @@ class RecordGate:
     def open(cls, source: ManifestSource, trust: Trust, high_water: HighWater) -> RecordGate:
         """A gate over what the database says now. `InvalidSeal` when its manifest is not to be believed."""
         gate = cls(trust, high_water, source)
-        gate.take_head(source.manifest())
+        newest = gate.newest_seen()
+        gate.take_head(source.manifest(), newest)
         return gate
 
     @property
@@ -93,14 +94,18 @@ class RecordGate:
         """The manifest that was taken, for the high-water mark."""
         return self._seen
 
-    def take_head(self, row: ManifestRow | None) -> None:
-        """Believe a manifest, or raise `InvalidSeal` and believe none."""
+    def newest_seen(self) -> Seen | None:
+        """The high-water mark, to be read before the manifest that is held against it."""
+        return self._high_water.newest()
+
+    def take_head(self, row: ManifestRow | None, newest: Seen | None) -> None:
+        """Believe a manifest, or raise `InvalidSeal` and believe none. `newest` was seen before `row` was read."""
         self._head = self._seen = None
         if row is None:
             raise InvalidSeal("the database holds no manifest", rule="manifest")
         head = read_head(row.body, row.signature, self._trust.manifest_key, self._trust.instance)
         seen = Seen(instance=head.instance, sequence=head.sequence, digest=body_digest(row.body))
-        self._high_water.check(seen)
+        refuse_older(seen, newest)
         self._head, self._seen = head, seen
         self._parts = {name: part for name, part in self._parts.items() if head.parts.get(name) == part[0]}
 

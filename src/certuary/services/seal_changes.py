@@ -37,10 +37,10 @@ class Sealing:
 def open_gate(transaction: RecordTransaction, sealing: Sealing) -> RecordGate:
     """Over what the transaction sees. An installation's first change finds no manifest, and begins one."""
     gate = RecordGate(sealing.trust, sealing.high_water, transaction)
-    row = transaction.manifest()
-    if row is None and sealing.high_water.newest() is None:
+    newest, row = gate.newest_seen(), transaction.manifest()
+    if row is None and newest is None:
         row = _first_manifest(sealing)
-    gate.take_head(row)
+    gate.take_head(row, newest)
     return gate
 
 

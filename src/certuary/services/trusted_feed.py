@@ -63,6 +63,7 @@ class TrustedFeed:
 
     def read(self, since: int) -> TrustedDelta:
         """As `ConfigFeed.read`. `DatabaseDown` when it cannot be had."""
+        newest = self._gate.newest_seen()
         delta = self._feed.read(since)
         # Who starts has the time to verify everything.
         self._gate.verify_at_once(SIGNATURES_AT_ONCE if since else None)
@@ -71,15 +72,16 @@ class TrustedFeed:
             return self._look_again(delta) if delta.revision == since else self._with_state(delta)
         if not since:
             self._forget()
-            return self._take_whole(delta)
-        if self._blocked or self._bad or not self._adds_up(delta):
+            return self._take_whole(delta, newest)
+        if self._blocked or self._bad or not self._adds_up(delta, newest):
             return self._read_whole(delta)
         return self._take_changes(delta)
 
     def _read_whole(self, delta: ConfigDelta) -> TrustedDelta:
         """In place of `delta`, whose revision it keeps: what was revoked since, the next read has yet to tell."""
         began = self._steady()
-        whole = self._take_whole(self._feed.read(0))
+        newest = self._gate.newest_seen()
+        whole = self._take_whole(self._feed.read(0), newest)
         took = self._steady() - began
         self._look_again_at = began + took + max(LOOK_AGAIN_SECONDS, _REST_FACTOR * took)
         return replace(whole, delta=replace(whole.delta, revision=delta.revision, revoked=delta.revoked))
@@ -108,10 +110,10 @@ class TrustedFeed:
     def _with_state(self, delta: ConfigDelta) -> TrustedDelta:
         return TrustedDelta(delta=delta, blocked=self._blocked, distrusted=dict(self._bad))
 
-    def _take_manifest(self, delta: ConfigDelta, *, whole: bool) -> bool:
+    def _take_manifest(self, delta: ConfigDelta, newest: Seen | None, *, whole: bool) -> bool:
         self._manifest = delta.manifest
         try:
-            self._gate.take_head(delta.manifest)
+            self._gate.take_head(delta.manifest, newest)
         except InvalidSeal as problem:
             self._blocked = problem.detail
             return False
@@ -124,10 +126,10 @@ class TrustedFeed:
             self._raise_high_water(self._gate.seen)
         return True
 
-    def _take_whole(self, delta: ConfigDelta) -> TrustedDelta:
+    def _take_whole(self, delta: ConfigDelta, newest: Seen | None) -> TrustedDelta:
         before = self._good
         self._good, self._bad = {}, {}
-        if not self._take_manifest(delta, whole=True):
+        if not self._take_manifest(delta, newest, whole=True):
             gone = tuple((key.kind, key.id) for key in before)
             return self._with_state(replace(delta, records=(), retired=gone))
         believed = self._believed(delta.records)
@@ -174,9 +176,9 @@ class TrustedFeed:
                 if key not in self._good and key not in self._bad:
                     self._bad[key] = _sentence(kind, entry.name, MISSING)
 
-    def _adds_up(self, delta: ConfigDelta) -> bool:
+    def _adds_up(self, delta: ConfigDelta, newest: Seen | None) -> bool:
         """Whether the changes lead from what was believed to just what the manifest lists."""
-        if not self._take_manifest(delta, whole=False):
+        if not self._take_manifest(delta, newest, whole=False):
             return False
         kinds, head = frozenset(delta.counts), self._gate.head
         if self._gate.broken_parts(kinds) or self._lacks_parts(delta, kinds):

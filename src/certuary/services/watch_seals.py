@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from certuary.core.manifest import Entry
 from certuary.errors import InvalidSeal
+from certuary.services.high_water import Seen
 from certuary.services.ports import (
     SEALED_KINDS,
     ManifestPartRow,
@@ -89,10 +90,11 @@ class SealWatch:
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
 
     def look(self) -> Look:
+        newest = self._gate.newest_seen()
         with self._rows.moment():
-            return self._look()
+            return self._look(newest)
 
-    def _look(self) -> Look:
+    def _look(self, newest: Seen | None) -> Look:
         revision, first = self._rows.revision(), self._revision < 0
         if revision < _UNREACHED_REVISION:
             self._highest = max(self._highest, revision)
@@ -101,7 +103,7 @@ class SealWatch:
         quiet_manifest = moved and revision <= self._revision
         self._manifest = manifest
         try:
-            self._gate.take_head(manifest[0])
+            self._gate.take_head(manifest[0], newest)
         except InvalidSeal as problem:
             self._revision = revision
             return Look(

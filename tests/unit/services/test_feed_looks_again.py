@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from certuary.core.manifest import Entry, Head, PartName
 from certuary.errors import InvalidSeal
+from certuary.services.high_water import Seen
 from certuary.services.load_snapshot import SnapshotLoader
 from certuary.services.ports import ConfigDelta, ManifestPartRow, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate
@@ -50,7 +51,10 @@ class CodeGate(RecordGate):
         self._seen = None
         self._head = Head(instance=INSTANCE, sequence=1, at=NOW, parts={})
 
-    def take_head(self, row: ManifestRow | None) -> None: ...
+    def newest_seen(self) -> None:
+        return None
+
+    def take_head(self, row: ManifestRow | None, newest: Seen | None) -> None: ...
 
     def take_parts(self, rows: Iterable[ManifestPartRow]) -> None: ...
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from certuary.errors import ConfigError, InvalidSeal
-from certuary.services.high_water import HighWater, Seen, high_water_path
+from certuary.services.high_water import HighWater, Seen, high_water_path, refuse_older
 
 
 def seen(sequence: int, digest: str = "aa", instance: str = "i-1") -> Seen:
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_node_that_has_seen_none_believes_any(path: Path) -> None:
     assert HighWater(path).newest() is None
-    HighWater(path).check(seen(1))
+    refuse_older(seen(1), HighWater(path).newest())
     assert not path.exists()
 
 
@@ -40,7 +40,7 @@ def test_what_was_seen_is_remembered_by_the_next_process(path: Path) -> None:
 def test_what_is_not_newer_is_refused_and_the_way_out_named(path: Path, manifest: Seen, text: str) -> None:
     HighWater(path).rise(seen(5))
     with pytest.raises(InvalidSeal, match=text) as refused:
-        HighWater(path).check(manifest)
+        refuse_older(manifest, HighWater(path).newest())
     assert refused.value.rule == "rollback"
     assert "certuary seal accept-rollback" in str(refused.value)
 
@@ -48,7 +48,7 @@ def test_what_is_not_newer_is_refused_and_the_way_out_named(path: Path, manifest
 @pytest.mark.parametrize("manifest", [seen(5), seen(6, "bb"), seen(1, instance="i-2")])
 def test_the_same_a_newer_one_and_that_of_another_installation_pass(path: Path, manifest: Seen) -> None:
     HighWater(path).rise(seen(5))
-    HighWater(path).check(manifest)
+    refuse_older(manifest, HighWater(path).newest())
 
 
 def test_it_only_rises(path: Path) -> None:
@@ -77,10 +77,10 @@ def test_a_process_remembers_what_it_saw_when_the_file_is_set_back(path: Path) -
     mark.rise(seen(7))
     path.write_bytes(old)
     with pytest.raises(InvalidSeal):
-        mark.check(seen(6))
+        refuse_older(seen(6), mark.newest())
     path.unlink()
     with pytest.raises(InvalidSeal):
-        mark.check(seen(6))
+        refuse_older(seen(6), mark.newest())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_process_remembers_what_it_saw_when_the_file_is_set_back(path: Path) -
 def test_a_damaged_file_stops_the_node_and_is_named(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"high-water\.json cannot be read") as refused:
-        HighWater(path).check(seen(1))
+        refuse_older(seen(1), HighWater(path).newest())
     assert refused.value.rule == "high-water"
     with pytest.raises(ConfigError):
         HighWater(path).rise(seen(1))

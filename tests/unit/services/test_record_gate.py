@@ -85,7 +85,7 @@ def test_a_gate_that_lost_its_manifest_lets_nothing_through() -> None:
     at = victim()
     gate = gate_of(at.records, at.deps)
     with pytest.raises(InvalidSeal):
-        gate.take_head(None)
+        gate.take_head(None, None)
     with pytest.raises(InvalidSeal):
         gate.check(at.row(LINE_1))
 
@@ -214,7 +214,7 @@ def test_a_record_that_passed_before_its_signers_key_was_compromised_passes_no_m
     gate = gate_of(at.records, at.deps)
     gate.check(at.row(LINE_1))
     declare_key_compromised(ROOT_USER, "admin-1", NOW, at.deps)
-    gate.take_head(at.records.head)
+    gate.take_head(at.records.head, gate.newest_seen())
     with pytest.raises(InvalidSeal, match="compromised"):
         gate.check(at.row(LINE_1))
 
@@ -222,7 +222,7 @@ def test_a_record_that_passed_before_its_signers_key_was_compromised_passes_no_m
 def test_a_gate_without_a_source_knows_the_parts_that_it_was_given() -> None:
     at = victim()
     gate = RecordGate(trust(), new_high_water())
-    gate.take_head(at.records.head)
+    gate.take_head(at.records.head, gate.newest_seen())
     assert gate.broken_parts(["application", "label"]) == (("application", 0), ("label", 0))
     gate.take_all_parts(at.records.manifest_parts())
     assert gate.broken_parts(["application", "label"]) == ()
@@ -301,5 +301,5 @@ def test_what_was_changed_while_its_signature_waited_is_passed_over() -> None:
     gate.verify_at_once(0)
     gate.check(at.row(LINE_1))
     seal_as_they_are(at.records, new_sealing(), [LINE_1])
-    gate.take_head(at.records.manifest())
+    gate.take_head(at.records.manifest(), gate.newest_seen())
     assert gate.verify_postponed(1000) == {}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from certuary.core.manifest import Entry, Head
 from certuary.errors import InvalidSeal
+from certuary.services.high_water import Seen
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate
 from certuary.services.watch_seals import SealWatch
@@ -51,7 +52,10 @@ class OneRowGate(RecordGate):
         """Believes the name "plant" and no other."""
         self._head = HEAD
 
-    def take_head(self, row: ManifestRow | None) -> None: ...
+    def newest_seen(self) -> None:
+        return None
+
+    def take_head(self, row: ManifestRow | None, newest: Seen | None) -> None: ...
 
     def take_all_parts(self, rows: Iterable[ManifestPartRow]) -> None: ...
 
