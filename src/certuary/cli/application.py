@@ -113,8 +113,7 @@ def change(
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the applications."""
-    records = open_records(invocation(context))
-    items = with_seals(invocation(context), records, "application", describe_all(records, "application"))
+    items = with_seals(invocation(context), "application", describe_all)
     emit_items(invocation(context), items, _COLUMNS)
 
 

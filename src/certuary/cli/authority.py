@@ -33,11 +33,8 @@ _COLUMNS = ("name", "kind", "key_type", "subject", "not_after", "seal")
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the authorities."""
-    records = open_records(invocation(context))
-    described = [_describe(record) for record in records.all("authority")]
-    emit_items(
-        invocation(context), with_seals(invocation(context), records, "authority", described), _COLUMNS
-    )
+    items = with_seals(invocation(context), "authority", lambda _, rows: [_describe(row) for row in rows])
+    emit_items(invocation(context), items, _COLUMNS)
 
 
 @app.command(cls=Reading)

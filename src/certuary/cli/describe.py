@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from certuary.services.ports import Record, RecordKind, RecordStore
+from certuary.services.ports import Record, RecordStore
 
 Described = Mapping[str, object]
 
@@ -32,9 +32,9 @@ class _Names:
     profiles: Mapping[object, object]
 
 
-def describe_all(records: RecordStore, kind: RecordKind) -> list[Described]:
+def describe_all(records: RecordStore, rows: Sequence[Record]) -> list[Described]:
     names = _read_names(records)
-    return [_describe(record, names) for record in records.all(kind)]
+    return [_describe(row, names) for row in rows]
 
 
 def describe_one(records: RecordStore, record: Record) -> Described:

@@ -10,7 +10,7 @@ from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_items
 from certuary.cli.seal_column import with_seals
-from certuary.cli.session import open_change, open_records
+from certuary.cli.session import open_change
 from certuary.services.manage_group import add_group
 
 app = typer.Typer(
@@ -21,8 +21,7 @@ app = typer.Typer(
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the groups."""
-    records = open_records(invocation(context))
-    items = with_seals(invocation(context), records, "group", describe_all(records, "group"))
+    items = with_seals(invocation(context), "group", describe_all)
     emit_items(invocation(context), items, ("code", "name", "id", "seal"))
 
 

@@ -10,7 +10,7 @@ from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Reading, invocation
 from certuary.cli.output import emit, emit_items
 from certuary.cli.seal_column import with_seals
-from certuary.cli.session import open_change, open_records
+from certuary.cli.session import open_change
 from certuary.services.manage_group import add_label, remove_label
 
 app = typer.Typer(
@@ -23,8 +23,7 @@ Name = Annotated[str, typer.Argument(help="The path segment.")]
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the labels."""
-    records = open_records(invocation(context))
-    items = with_seals(invocation(context), records, "label", describe_all(records, "label"))
+    items = with_seals(invocation(context), "label", describe_all)
     emit_items(invocation(context), items, ("name", "profile", "seal"))
 
 

@@ -34,9 +34,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile; - 
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the profiles."""
-    records = open_records(invocation(context))
-    items = [_summary(record) for record in records.all("profile")]
-    items = with_seals(invocation(context), records, "profile", items)
+    items = with_seals(invocation(context), "profile", lambda _, rows: [_summary(row) for row in rows])
     columns = ("id", "name", "version", "authority", "est_default", "seal", "description")
     emit_items(invocation(context), items, columns)
 

@@ -25,7 +25,8 @@ _COLUMNS = ("property_key", "property_value", "status")
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the properties."""
-    emit_items(invocation(context), describe_all(open_records(invocation(context)), "property"), _COLUMNS)
+    records = open_records(invocation(context))
+    emit_items(invocation(context), describe_all(records, records.all("property")), _COLUMNS)
 
 
 @app.command(cls=Reading)

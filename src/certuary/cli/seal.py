@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
 from certuary.cli.output import emit, emit_items, note, progress
-from certuary.cli.session import open_change, open_gate, open_records, open_settings
+from certuary.cli.session import one_moment, open_change, open_gate, open_records, open_settings
 from certuary.core.seal import fingerprint
 from certuary.errors import InvalidSeal
 from certuary.server.wiring import home_marker, unlock_keys
@@ -49,7 +49,8 @@ def verify(
     """Verify every seal and every mark. Exit code 65 when something cannot be believed."""
     shared = invocation(context)
     counter = Counter("records")
-    findings = list(_findings(shared, counter))
+    with one_moment(shared) as records:
+        findings = list(verify_seals(records, open_gate(open_settings(shared), records), counter))
     if not records_only:
         findings += _mark_findings(shared)
     if not findings:
@@ -118,12 +119,6 @@ class Counter:
         self.seen += 1
         if self.seen % _COUNT_EVERY == 0:
             self._tell(f"{self.seen:,} {self._what} verified")
-
-
-def _findings(shared: Invocation, counted: Callable[[], None]) -> Iterator[Finding]:
-    settings = open_settings(shared)
-    records = open_records(shared)
-    yield from verify_seals(records, open_gate(settings, records), counted)
 
 
 def _mark_findings(shared: Invocation) -> Iterator[Finding]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from certuary.cli.invocation import Invocation
-from certuary.cli.session import open_gate, open_settings
+from certuary.cli.session import one_moment, open_gate, open_settings
 from certuary.errors import InvalidSeal
 from certuary.services.ports import Record, RecordKind, RecordStore
 from certuary.services.record_gate import RecordGate, key_of
@@ -48,10 +48,12 @@ class SealColumn:
 
 
 def with_seals(
-    shared: Invocation, records: RecordStore, kind: RecordKind, items: Sequence[Item]
+    shared: Invocation, kind: RecordKind, describe: Callable[[RecordStore, Sequence[Record]], Sequence[Item]]
 ) -> list[Item]:
-    """`items` describe `records.all(kind)`, in that order."""
-    there = records.all(kind)
-    column = SealColumn(shared, records)
-    sealed = [{**item, "seal": column.of(record)} for item, record in zip(items, there, strict=True)]
-    return [*sealed, *column.missing(kind, there)]
+    """Every record of a kind as `describe` tells it, one item each and in that order."""
+    with one_moment(shared) as records:
+        column = SealColumn(shared, records)
+        there = records.all(kind)
+        items = describe(records, there)
+        sealed = [{**item, "seal": column.of(record)} for item, record in zip(items, there, strict=True)]
+        return [*sealed, *column.missing(kind, there)]

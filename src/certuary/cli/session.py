@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from certuary.cli import prompts
@@ -71,6 +73,17 @@ def open_settings(shared: Invocation) -> Settings:
 def open_records(shared: Invocation) -> RecordStore:
     """For a command that only reads."""
     return open_store(open_settings(shared)).records
+
+
+@contextmanager
+def one_moment(shared: Invocation) -> Iterator[RecordStore]:
+    """As `open_records`; what is read within is of the moment of the first read, whatever others change."""
+    records = open_records(shared)
+    # The store's modules want a configured database before they are imported.
+    from certuary.store.database import consistent_read, database_errors
+
+    with database_errors(), consistent_read():
+        yield records
 
 
 def open_change(shared: Invocation, *, despite_manifest: bool = False) -> ChangeSession:

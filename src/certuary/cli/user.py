@@ -13,7 +13,7 @@ from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
 from certuary.cli.output import emit, emit_items, note
 from certuary.cli.seal_column import with_seals
-from certuary.cli.session import ChangeSession, open_change, open_keys, open_records, open_settings
+from certuary.cli.session import ChangeSession, open_change, open_keys, open_settings
 from certuary.errors import InvalidValue
 from certuary.services.entitlement import ROLES
 from certuary.services.manage_user import (
@@ -39,8 +39,7 @@ PasswordFile = Annotated[
 @app.command("list", cls=Reading)
 def list_(context: typer.Context) -> None:
     """List the users."""
-    records = open_records(invocation(context))
-    items = with_seals(invocation(context), records, "user", describe_all(records, "user"))
+    items = with_seals(invocation(context), "user", describe_all)
     emit_items(invocation(context), items, ("name", "role", "groups", "enabled", "seal"))
 
 
