@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,30 @@ def test_a_home_without_the_pinned_keys_says_what_to_copy(shell: Shell) -> None:
     (shell.home / "keys" / "trust.json").unlink()
     done = shell.run("seal", "verify")
     assert (done.code, "copy the directory of the keys whole" in done.stderr) == (78, True)
+
+
+# The only certificate of a new home is the listener's own: with a mark that holds, it becomes the application's.
+_HAND_OVER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from certuary.server.config import load_settings
+from certuary.server.wiring import home_marker, open_store, unlock_keys
+settings = load_settings(Path(sys.argv[1]))
+application = open_store(settings).records.find("application", name="quickstart")
+from certuary.store.certificate_rows import from_model
+from certuary.store.models import Certificate
+(row,) = Certificate.objects.all()
+mark = home_marker(settings, unlock_keys(settings)).certificate(
+    replace(from_model(row), application_id=application.id)
+)
+Certificate.objects.update(application_id=application.id, mark=mark)
+"""
+
+
+def test_a_certificate_of_an_altered_application_is_revoked(shell: Shell) -> None:
+    subprocess.run([sys.executable, "-c", _HAND_OVER, shell.home], env=shell.environment(), check=True)
+    sql(shell, ALTER)
+    (row,) = data(shell, "cert", "list", "--application", "quickstart")
+    revoked = data(shell, "cert", "revoke", row["serial"], "--reason", "keyCompromise")
+    assert (revoked["status"], revoked["application"]) == ("revoked", "quickstart")

@@ -108,7 +108,8 @@ def revoke(
     session = open_change(invocation(context))
     with change_records(session.actor, session.deps) as changes:
         revoked = changes.revoke(_find(serial), checked_reason)
-    describe = _Describer(session.records, utc_now())
+    # As it is, believed or not: the certificate is revoked by now, whatever was done to its application.
+    describe = _Describer(open_records(invocation(context)), utc_now())
     emit(
         invocation(context), describe(revoked), f"revoked {serial_to_text(revoked.serial)} ({checked_reason})"
     )

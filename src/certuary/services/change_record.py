@@ -222,10 +222,14 @@ class RecordChanges:
         return self._gate
 
     def _group_of(self, certificate: CertificateRow) -> int | None:
-        """A certificate belongs to its application's group, also after the application was removed."""
+        """A certificate belongs to its application's group, also after the application was removed. None where that
+        cannot be told: an altered application keeps no certificate from being revoked by a CA Administrator."""
         if certificate.application_id is None:
             return None
-        application = self._deps.records.find_ever("application", certificate.application_id)
+        try:
+            application = self._deps.records.find_ever("application", certificate.application_id)
+        except InvalidSeal:
+            return None
         group_id = None if application is None else application.values["group_id"]
         return group_id if isinstance(group_id, int) else None
 

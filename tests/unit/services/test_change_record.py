@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitted
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.change_record import (
     ChangeDeps,
     add_audit_event,
@@ -16,6 +17,7 @@ from certuary.services.change_record import (
 from certuary.services.entitlement import Actor
 from certuary.services.ports import CertificateRow, Record, RecordKind
 from tests.memory_records import MARKER, NOW
+from tests.unit.services.attacks import LINE_1, victim
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
     OFFICER_1,
@@ -24,7 +26,7 @@ from tests.unit.services.change_fixtures import (
     installation,
     kinds_of,
 )
-from tests.unit.services.sealing import put
+from tests.unit.services.sealing import gate_of, put
 
 APPLICATION = {
     "name": "plant",
@@ -213,6 +215,23 @@ def test_an_officer_does_not_revoke_a_certificate_of_no_application(application_
     with pytest.raises(NotPermitted), change_records(OFFICER_1, deps) as changes:
         changes.revoke(row, "keyCompromise")
     assert records.certificates[0].revoked_at is None
+
+
+@pytest.mark.parametrize("actor", [ROOT_USER, OFFICER_1], ids=lambda actor: actor.name)
+def test_a_certificate_of_an_altered_application_is_revoked_by_a_ca_administrator_alone(actor: Actor) -> None:
+    """Its group is what was altered, perhaps."""
+    at = victim()
+    row = certificate(LINE_1.id)
+    at.records.add_certificate(row)
+    at.set_column(LINE_1, group_id=1, enabled=False)
+    believed = replace(at.deps, records=BelievedRecords(at.records, gate_of(at.records, at.deps)))
+    if actor is ROOT_USER:
+        with change_records(actor, believed) as changes:
+            assert changes.revoke(row, "keyCompromise").revocation_reason == "keyCompromise"
+        return
+    with pytest.raises(NotPermitted), change_records(actor, believed) as changes:
+        changes.revoke(row, "keyCompromise")
+    assert at.records.certificates[0].revoked_at is None
 
 
 def test_a_second_revocation_is_refused_and_leaves_no_event() -> None:
