@@ -1,9 +1,9 @@
-"""Which certificate the EST listener shows: our own, kept up to date by the jobs, or the operator's files."""
+"""Which certificate EST and the portal show: our own, kept up to date by the jobs, or the operator's files."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -13,22 +13,24 @@ from certuary.server.config import Settings
 from certuary.server.tls import build_context, read_operator_files
 from certuary.services.listener_certificate import ListenerIdentity, listener_path, load_listener
 from certuary.services.ports import KeyStore
-from certuary.services.snapshot import Snapshot
 
 _log = structlog.get_logger("certuary.tls")
 
 
 class IdentityFile:
-    """Holds the TLS context, and replaces it when the file or our authorities change.
+    """Holds the TLS context, and replaces it when the file or the `anchors` of client certificates change. Where those
+    are None, no client certificate is asked for.
 
     Our own file is watched. The operator's are read again on SIGHUP only: two files cannot be replaced at once, so
     the operator says when both are there.
     """
 
-    def __init__(self, settings: Settings, keys: KeyStore, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self, settings: Settings, keys: KeyStore, anchors: Callable[[], Sequence[bytes] | None]
+    ) -> None:
         self._settings = settings
         self._keys = keys
-        self._snapshot = snapshot
+        self._anchors = anchors
         self._path: Path | None = None if settings.tls_certificate_file else listener_path(settings.home)
         self.on_change: Callable[[ssl.SSLContext], None] = lambda context: None
         self.problem: str | None = None
@@ -60,7 +62,7 @@ class IdentityFile:
         _log.info("listener certificate read")
 
     def _current_mark(self) -> tuple[object, ...]:
-        anchors = tuple(authority.certificate_der for authority in self._snapshot().authorities.values())
+        anchors = tuple(self._anchors() or ())
         if self._path is None:
             return anchors
         try:
@@ -70,8 +72,7 @@ class IdentityFile:
         return (*anchors, status.st_mtime_ns, status.st_ino)
 
     def _build(self) -> ssl.SSLContext:
-        anchors = [authority.certificate_der for authority in self._snapshot().authorities.values()]
-        return build_context(self._load(), anchors)
+        return build_context(self._load(), self._anchors())
 
     def _load(self) -> ListenerIdentity:
         if self._path is None:

@@ -10,11 +10,9 @@ import asyncio
 import os
 import signal
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 import uvloop
@@ -27,10 +25,10 @@ from certuary.portal.settings import portal_settings
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
+from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
 from certuary.server.portal_http import PortalServer
 from certuary.server.stream_job import StreamJob
-from certuary.server.tls import build_context, read_operator_files
 from certuary.server.wiring import (
     Stores,
     check_schema,
@@ -47,7 +45,6 @@ from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_no
 from certuary.services.initialise import load_pepper
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.listed_revocations import ListedRevocations
-from certuary.services.listener_certificate import listener_path, load_listener
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, KeyStore
 from certuary.services.process_report import ProcessReport
@@ -93,18 +90,20 @@ class PortalProcess:
         except DatabaseDown as problem:
             _log.error("the database cannot be reached", problem=str(problem))
             self._database_ok = False
-        self._certificate = _CertificateFile(settings, self._keys)
+        # What a browser shows here says nothing: people sign in by password.
+        self._identity = IdentityFile(settings, self._keys, lambda: None)
         deps = portal_deps(settings, self._stores, self._keys, Trust.from_text(orders.trust))
         # Django's pages can be imported only once it is configured.
         from certuary.portal.application import build
 
-        self._server = PortalServer(build(deps), self._certificate.context())
+        self._server = PortalServer(build(deps), self._identity.context)
+        self._identity.on_change = lambda context: setattr(self._server, "context", context)
 
     async def run(self, pipe_fd: int) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._server.stop)
         loop.add_signal_handler(signal.SIGINT, lambda: None)
-        loop.add_signal_handler(signal.SIGHUP, self._renew_context)
+        loop.add_signal_handler(signal.SIGHUP, self._identity.read_again)
         take_hang_up()
         when_supervisor_is_gone(pipe_fd, self._server.stop)
         await self._in_thread(self._stream.tick)
@@ -145,53 +144,13 @@ class PortalProcess:
             started_at=self._started_at,
             steady_at=time.monotonic(),
             database_ok=self._database_ok,
+            problems=tuple(filter(None, (self._identity.problem,))),
         )
 
     async def _watch_certificate(self) -> None:
         while True:
             await asyncio.sleep(_CERTIFICATE_SECONDS)
-            if self._certificate.has_changed():
-                self._renew_context()
-
-    def _renew_context(self) -> None:
-        try:
-            self._server.context = self._certificate.context()
-        except CertuaryError as problem:
-            _log.error("the portal's certificate cannot be read; the last one stays", problem=str(problem))
-
-
-class _CertificateFile:
-    """The EST listener's certificate serves the portal, too: our own file or the operator's."""
-
-    def __init__(self, settings: Settings, keys: KeyStore) -> None:
-        self._settings = settings
-        self._keys = keys
-        self._mark = self._current_mark()
-
-    def has_changed(self) -> bool:
-        before, self._mark = self._mark, self._current_mark()
-        return before != self._mark
-
-    def context(self) -> ssl.SSLContext:
-        if self._settings.tls_certificate_file:
-            files = Path(self._settings.tls_certificate_file), Path(self._settings.tls_key_file)
-            identity = read_operator_files(*files)
-        else:
-            found = load_listener(listener_path(self._settings.home), self._keys)
-            assert found is not None, "init made it"
-            identity = found
-        context = build_context(identity, ())
-        context.verify_mode = ssl.CERT_NONE
-        return context
-
-    def _current_mark(self) -> object:
-        if self._settings.tls_certificate_file:
-            return None  # the operator says by SIGHUP when both files are there
-        try:
-            status = listener_path(self._settings.home).stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
+            self._identity.refresh()
 
 
 def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust) -> PortalDeps:

@@ -33,8 +33,9 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _RULE = "tls-certificate"
 
 
-def build_context(identity: ListenerIdentity, trust_anchors_der: Sequence[bytes]) -> ssl.SSLContext:
-    """`trust_anchors_der`: our own authorities, each an anchor by itself, the issuing ones too."""
+def build_context(identity: ListenerIdentity, trust_anchors_der: Sequence[bytes] | None) -> ssl.SSLContext:
+    """`trust_anchors_der`: our own authorities, each an anchor by itself, the issuing ones too. None asks no client
+    for a certificate. `ConfigError` when the identity cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -42,7 +43,8 @@ def build_context(identity: ListenerIdentity, trust_anchors_der: Sequence[bytes]
     # One ticket: none would hold back the first answer of TLS 1.3 until a delayed acknowledgement (44 ms).
     context.num_tickets = 1
     context.set_alpn_protocols(["http/1.1"])
-    _ask_for_certificates(context, trust_anchors_der)
+    if trust_anchors_der is not None:
+        _ask_for_certificates(context, trust_anchors_der)
     _load_identity(context, identity)
     return context
 
@@ -89,6 +91,12 @@ def _load_identity(context: ssl.SSLContext, identity: ListenerIdentity) -> None:
         raise ConfigError(
             f"OpenSSL does not take the listener's certificate: {problem.reason}", rule=_RULE
         ) from None
+    except OSError as problem:  # no memory, too many open files, or a limit on the size of files
+        raise ConfigError(
+            f"the listener's certificate cannot be handed to OpenSSL: {problem.strerror}; raise that limit of this"
+            " machine or of the service, and it is tried again by itself",
+            rule=_RULE,
+        ) from problem
 
 
 @contextmanager

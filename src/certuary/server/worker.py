@@ -145,7 +145,7 @@ class Worker:
         )
         self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
-        self._identity = IdentityFile(settings, self._keys, lambda: self._current.snapshot)
+        self._identity = IdentityFile(settings, self._keys, self._trust_anchors)
         self._stream = OwnStream(
             node=self._orders.node,
             process=f"est-{self._orders.slot}",
@@ -164,6 +164,9 @@ class Worker:
             steady=steady_seconds,
             newest_event_at=_newest_event_at() if self._database_ok else None,
         )
+
+    def _trust_anchors(self) -> list[bytes]:
+        return [authority.certificate_der for authority in self._current.snapshot.authorities.values()]
 
     def _open_stream(self) -> None:
         """As soon as the database is there; meanwhile events go to the stream all the same."""
