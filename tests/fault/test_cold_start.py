@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -63,8 +64,22 @@ def test_a_server_started_without_its_database_answers_503_and_finds_it_by_itsel
         assert ask_until(server, 200).status == 200
         until(lambda: is_ready(server), 10, "ready")
         assert fetch_crl(server)
+        until(lambda: portal_is_recorded(home), 10, "the portal's audit stream")
+        until(lambda: portal_has_database(server), 5, "the portal's report")
     finally:
         assert server.stop() == 0
+
+
+def portal_is_recorded(home: Path) -> bool:
+    arguments = ("audit", "list", "--kind", "portal.started", "--json")
+    listed = subprocess.run([CERTUARY, "--home", home, *arguments], check=True, capture_output=True)
+    return bool(json.loads(listed.stdout))
+
+
+def portal_has_database(server: RunningServer) -> bool:
+    reports = server.readiness()[1]["processes"]
+    assert isinstance(reports, list)
+    return [one["database_ok"] for one in reports if one["role"] == "portal"] == [True]
 
 
 def ask_until(server: RunningServer, status: int) -> Answer:

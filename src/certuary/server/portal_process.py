@@ -55,6 +55,7 @@ from certuary.services.trust import PORTAL_NAME, PORTAL_ROLE, Trust
 ROLE = "portal"
 REPORT_SECONDS = 1.0
 _CERTIFICATE_SECONDS = 5.0
+_STREAM_SECONDS = 1.0
 
 _log = structlog.get_logger("certuary.portal")
 
@@ -106,10 +107,11 @@ class PortalProcess:
         loop.add_signal_handler(signal.SIGHUP, self._identity.read_again)
         take_hang_up()
         when_supervisor_is_gone(pipe_fd, self._server.stop)
-        await self._in_thread(self._stream.tick)
+        await self._in_thread(self._stream.tick)  # so that the first event is that of the start
         background = [
             asyncio.create_task(self._report_forever()),
             asyncio.create_task(self._watch_certificate()),
+            asyncio.create_task(self._open_stream()),
         ]
         _log.info("portal is ready", pid=os.getpid())
         await self._server.run_on(self._listening)
@@ -124,13 +126,21 @@ class PortalProcess:
         def run() -> None:
             try:
                 act()
+                self._database_ok = True
             except CertuaryError as problem:
-                _log.warning("the portal's stream cannot be written", problem=str(problem))
+                if self._database_ok:
+                    _log.warning("the portal's stream cannot be written", problem=str(problem))
                 self._database_ok = False
             finally:
                 self._stores.close_connection()
 
         await asyncio.get_running_loop().run_in_executor(None, run)
+
+    async def _open_stream(self) -> None:
+        """As soon as the database is there; meanwhile events go to the stream all the same."""
+        while not self._stream.is_open:
+            await asyncio.sleep(_STREAM_SECONDS)
+            await self._in_thread(self._stream.tick)
 
     async def _report_forever(self) -> None:
         while True:

@@ -23,16 +23,16 @@ class StreamJob:
         self._streams = streams
         self._records = records
         self._now = now
-        self._is_open = False
+        self.is_open = False
 
     def tick(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             open_stream(self._own, self._streams, self._write, self._now())
             self._write(process_event(f"{self._own.process}.started", self._now()))
-            self._is_open = True
+            self.is_open = True
 
     def stop(self) -> None:
-        if self._is_open:
+        if self.is_open:
             self._write(process_event(f"{self._own.process}.stopped", self._now()))
 
     def _write(self, row: AuditRow) -> None:
