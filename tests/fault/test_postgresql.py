@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import random
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import psycopg
 
 from tests.fault.ledger import check_ledger
 from tests.fault.load import Load
@@ -38,6 +42,37 @@ def test_nothing_acknowledged_is_lost_when_workers_and_postgresql_crash(
         check_ledger(postgres_home, load.received)
         assert server.stop() == 0
     assert unexpected_log_lines(server) == []
+
+
+def test_a_page_of_the_portal_gives_its_connection_back(
+    postgres: PostgresServer, postgres_home: Path
+) -> None:
+    with running_server(postgres_home) as server:
+        until(lambda: process_ids(server, "portal") != (), 10, "the portal")
+        open_page(server)
+        before = connections(postgres)
+        for _ in range(40):
+            assert open_page(server) == 302
+        assert connections(postgres) <= before + 1
+
+
+def open_page(server: RunningServer) -> int:
+    """Whose session has to be looked for."""
+    browser = http.client.HTTPSConnection(
+        "localhost", server.portal_port, context=server.tls_context(), timeout=10
+    )
+    with contextlib.closing(browser):
+        browser.request("GET", "/applications/", headers={"Cookie": "__Host-certuary-session=" + "a" * 32})
+        return browser.getresponse().status
+
+
+def connections(postgres: PostgresServer) -> int:
+    with psycopg.connect(postgres.url("postgres")) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'certuary'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def kill_a_worker(server: RunningServer) -> None:
