@@ -389,3 +389,12 @@ def field_of_button(page: str) -> str:
     """The key of the session that can be ended."""
     keys = [part.split('"')[0] for part in page.split('name="session" value="')[1:]]
     return next(key for key in keys if key != "others")
+
+
+@pytest.mark.parametrize("credential", ["9" * 5000, "[" * 16_000, "nothing", "[]", "x" * 20_000])
+def test_a_passkey_that_cannot_be_read_is_answered_with_a_sentence(
+    credential: str, client: PortalClient
+) -> None:
+    page = client.post_form("/account/2fa/passkeys/new/", {"name": "laptop", "credential": credential})
+    assert page.status_code == 200
+    assert "This needs another look" in text_of(page)

@@ -425,6 +425,18 @@ def test_every_kind_of_error_is_a_problem_document(script: Script) -> None:
     assert_problem(answer, 400, "malformed-request")
 
 
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2027-01-31T12:00:00"]
+)
+def test_a_moment_that_is_none_in_utc_is_refused(moment: str, script: Script) -> None:
+    given = {"name": "line-7", "username": "line-7", "expires_at": moment}
+    assert_problem(script.post("/applications", given), 422, "moment")
+
+
+def test_a_body_that_is_too_large_is_refused(script: Script) -> None:
+    assert_problem(script.post("/groups", {"name": "x" * 600_000}), 413, "body-too-large")
+
+
 def test_what_nobody_expected_tells_nothing(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     from certuary.portal.api import records
 

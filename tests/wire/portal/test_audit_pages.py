@@ -139,3 +139,21 @@ def test_an_auditor_reads_everything_and_sees_whether_the_checkpoint_holds(
 def test_a_time_that_is_none_is_answered_with_a_sentence(client: PortalClient) -> None:
     assert "is not a time" in text_of(client.get("/audit/?since=yesterday"))
     assert client.get("/audit/export/?since=yesterday").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=0001-01-01",
+        "until=9999-12-31T23:59:59",
+        "since=0001-01-01T00:00:00%2B14:00",
+        "until=9999-12-31T23:59-12:00",
+    ],
+)
+def test_a_time_at_the_end_of_the_calendar_is_answered_with_a_sentence(
+    query: str, client: PortalClient
+) -> None:
+    page = client.get(f"/audit/?{query}")
+    assert page.status_code == 200
+    assert "This search cannot be done" in text_of(page)
+    assert client.get(f"/audit/export/?{query}").status_code == 400

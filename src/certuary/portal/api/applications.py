@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -142,17 +143,24 @@ def _fresh(request: HttpRequest, record: Record) -> Record:
 
 
 def _grants(given: GrantsGiven) -> Grants:
-    if given.expires_at is not None and given.expires_at.tzinfo is None:
-        raise InvalidValue("expires_at needs its zone, such as 2027-01-31T12:00:00Z", rule="moment")
     return Grants(
         networks=_tuple(given.networks),
         profiles=_tuple(given.profiles),
         labels=_tuple(given.labels),
         group=given.group,
         subject_rule=given.subject_rule,
-        expires_at=given.expires_at,
+        expires_at=None if given.expires_at is None else _utc(given.expires_at),
         never_expires=given.never_expires,
     )
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise InvalidValue("expires_at is a moment with its zone, such as 2027-01-31T12:00:00Z", rule="moment")
 
 
 def _tuple(texts: list[str] | None) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ _ERRORS: Final = {
     "403": "not allowed to this token, or not signed",
     "404": "not there, or of another group",
     "409": "in conflict with what is there",
+    "413": "the body is too large",
     "422": "a value is not accepted",
     "429": "too many failures; Retry-After says when",
     "503": "not now; Retry-After says when",

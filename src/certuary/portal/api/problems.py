@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import structlog
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -71,6 +72,7 @@ def handle_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, cast(Any, _invalid))
     api.add_exception_handler(AuthenticationError, cast(Any, _unauthenticated))
     api.add_exception_handler(HttpError, cast(Any, _http_error))
+    api.add_exception_handler(RequestDataTooBig, cast(Any, _too_large))
     api.add_exception_handler(Http404, cast(Any, _missing))
     api.add_exception_handler(Exception, cast(Any, _unexpected))
 
@@ -101,6 +103,10 @@ def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
 
 def _missing(request: HttpRequest, _: Http404) -> HttpResponse:
     return problem_response(request, status=404, name="not-found", detail="there is nothing at this address")
+
+
+def _too_large(request: HttpRequest, _: RequestDataTooBig) -> HttpResponse:
+    return problem_response(request, status=413, name="body-too-large", detail="the body is too large")
 
 
 def _unexpected(request: HttpRequest, problem: Exception) -> HttpResponse:

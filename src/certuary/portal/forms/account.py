@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from allauth.mfa.base.internal.flows import check_rate_limit
@@ -92,13 +93,18 @@ class PasskeyForm(PortalForm):
         max_length=64,
         help_text="What you call it, such as the name of the laptop or the key.",
     )
-    credential = forms.JSONField(
-        widget=forms.HiddenInput, error_messages={"required": "The passkey was not read."}
+    credential = forms.CharField(
+        max_length=_LONGEST_CREDENTIAL,
+        widget=forms.HiddenInput,
+        error_messages={"required": "The passkey was not read."},
     )
 
     def clean_credential(self) -> dict[str, Any]:
-        credential = self.cleaned_data["credential"]
-        if not isinstance(credential, dict) or len(str(credential)) > _LONGEST_CREDENTIAL:
+        try:
+            credential = json.loads(self.cleaned_data["credential"])
+        except (ValueError, RecursionError):
+            credential = None
+        if not isinstance(credential, dict):
             raise ValidationError("The browser's answer cannot be read. Try again.")
         parse_registration_response(credential)
         complete_registration(credential)

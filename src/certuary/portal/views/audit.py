@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -84,6 +85,7 @@ _FIELDS: Final = (
     "seq",
     "hash",
 )
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # a search looks some minutes further
 _FILTERS: Final = ("kind", "actor", "target", "request_id", "since", "until")
 
 
@@ -152,15 +154,15 @@ def audit_event(request: HttpRequest, number: int) -> HttpResponse:
 def audit_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """All that is found, newest first, written while it is read."""
     try:
-        wanted = _asked(request)
+        parts = all_found(_asked(request))
+        first = next(parts)  # what cannot be searched is said now: later the answer has begun
     except CertuaryError as problem:
         return problem_page(request, problem)
     is_csv = request.GET.get("format") == "csv"
     form, name = (_csv_part, "audit.csv") if is_csv else (_json_part, "audit.jsonl")
     heading = [_csv_line(_FIELDS)] if is_csv else []
-    parts = all_found(wanted)
     is_asynchronous = isinstance(request, ASGIRequest)
-    content: Any = (_in_thread if is_asynchronous else _parts)(heading, parts, form)
+    content: Any = (_in_thread if is_asynchronous else _parts)(heading, chain((first,), parts), form)
     response = StreamingHttpResponse(
         content, content_type="text/csv; charset=utf-8" if is_csv else "application/jsonl"
     )
@@ -252,9 +254,12 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        moment = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidValue(f"{text!r} is not a time such as 2026-12-31T08:00", rule="time") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise InvalidValue(f"the years go from {_FIRST_YEAR} to {_LAST_YEAR}", rule="time")
+    return moment
 
 
 def _chips(request: HttpRequest, given: Mapping[str, str]) -> list[Chip]:
