@@ -8,12 +8,12 @@ import shlex
 from typing import Final
 from urllib.parse import urlsplit
 
-from cryptography.x509.oid import NameOID
-
-from certuary.core.names import ATTRIBUTE_NAMES
+from certuary.core.profile import Profile
 from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, InvalidSeal
 from certuary.portal.columns import texts
+from certuary.portal.endpoints import Endpoint, Endpoints
+from certuary.portal.example_request import example_request
 from certuary.services.authorities import certificate_der, export_certificates
 from certuary.services.ports import Record, RecordStore
 
@@ -23,7 +23,11 @@ _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 def enrol_lines(application: Record, records: RecordStore, est_url: str) -> tuple[str, ...]:
     """Three pieces: what to trust, the password's file, the request."""
-    return (_root_line(records), netrc_line(application, est_url), _request_lines(application, est_url))
+    return (
+        _root_line(records),
+        netrc_line(application, est_url),
+        _request_lines(application, records, est_url),
+    )
 
 
 def netrc_line(application: Record, est_url: str) -> str:
@@ -49,15 +53,17 @@ def _root_line(records: RecordStore) -> str:
     return f"# What to trust: the root certificate.\ncat > root.pem <<'END'\n{pem}END"
 
 
-def _request_lines(application: Record, est_url: str) -> str:
-    subject, names = _example_names(str(application.values["subject_rule"]))
-    extension = f" -addext {shlex.quote(f'subjectAltName=DNS:{names}')}" if names else ""
-    labels = texts(application.values["labels"])
-    url = f"{est_url}/{labels[0]}" if labels else est_url
+def _request_lines(application: Record, records: RecordStore, est_url: str) -> str:
+    endpoint = next(iter(Endpoints.read(records).of(application.values)), None)
+    labels = [endpoint.label] if endpoint else texts(application.values["labels"])[:1]
+    url = "/".join((est_url, *filter(None, labels)))
+    example = example_request(_profile(endpoint), _rule(str(application.values["subject_rule"])))
+    utf8 = "" if example.subject.isascii() else " -utf8"
+    extension = f" -addext {shlex.quote(example.extension)}" if example.extension else ""
     return (
         f"# A key, a request for it, and its certificate.\n"
-        f"openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device.key \\\n"
-        f"  -subj {shlex.quote(subject)}{extension} -outform DER | openssl base64 -A -out device.csr\n"
+        f"openssl req -new -newkey {example.key} -nodes -keyout device.key \\\n"
+        f"  -subj {shlex.quote(example.subject)}{utf8}{extension} -outform DER | openssl base64 -A -out device.csr\n"
         f"curl -sS --fail-with-body --cacert root.pem --netrc-file {_netrc_file(application)} \\\n"
         f'  -H "Content-Type: application/pkcs10" --data-binary @device.csr {url}/simpleenroll |\n'
         f"  openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs -out device.pem\n"
@@ -65,23 +71,19 @@ def _request_lines(application: Record, est_url: str) -> str:
     )
 
 
-def _example_names(rule: str) -> tuple[str, str]:
-    """A subject, and a DNS name, that the rule permits."""
+def _profile(endpoint: Endpoint | None) -> Profile | None:
+    """None for one that cannot be read, too: the password beside these lines is shown once, and they with it."""
     try:
-        parsed = SubjectRule.parse(rule) if rule else None
+        return None if endpoint is None else Profile.from_toml(str(endpoint.profile.values["toml"]))
     except CertuaryError:
-        parsed = None
-    if parsed is None:
-        return "/CN=device-1", ""
-    host = next((f"device-1{name}" if name.startswith(".") else name for name in parsed.dns), "")
-    attributes = [
-        f"{ATTRIBUTE_NAMES.get(oid, oid.dotted_string)}={'1'.join(patterns[0].parts)}"
-        for oid, patterns in parsed.template
-    ]
-    has_name = any(oid == NameOID.COMMON_NAME for oid, _ in parsed.template)
-    if host and not has_name:
-        attributes.append(f"CN={host}")
-    return "".join(f"/{attribute}" for attribute in attributes) or "/", host
+        return None
+
+
+def _rule(text: str) -> SubjectRule | None:
+    try:
+        return SubjectRule.parse(text) if text else None
+    except CertuaryError:
+        return None
 
 
 def _netrc_file(application: Record) -> str:

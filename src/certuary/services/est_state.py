@@ -15,7 +15,7 @@ from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
 def why_est_is_disabled(records: RecordStore) -> str | None:
     """The sentence that names what is missing; None while EST is enabled. `records` are those to be believed."""
     for key in (PROFILE_PROPERTY, GROUP_PROPERTY):
-        value = _active_value(records, key)
+        value = active_value(records, key)
         if value is None:
             return f"property {key} is missing or not Active"
         try:
@@ -27,7 +27,8 @@ def why_est_is_disabled(records: RecordStore) -> str | None:
     return None
 
 
-def _active_value(records: RecordStore, key: str) -> str | None:
+def active_value(records: RecordStore, key: str) -> str | None:
+    """What the property says; None when it is missing, empty or not Active."""
     row = records.find("property", property_key=key)
     if row is None or str(row.values["status"]).strip().lower() != "active":
         return None

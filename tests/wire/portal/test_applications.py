@@ -176,6 +176,13 @@ def test_any_address_any_name_and_no_expiry_are_warned_about(client: PortalClien
         assert warning in shown
 
 
+def test_an_application_that_could_enrol_nowhere_is_warned_about(client: PortalClient) -> None:
+    """Its profile is neither the default one nor a label's."""
+    shown = text_of(client.get(propose(client, profiles=["tls-server"])))
+    assert "It can enrol nowhere" in shown
+    assert "It can enrol nowhere" not in text_of(client.get(propose(client, profiles=["tls-device"])))
+
+
 def test_a_pending_change_that_was_altered_in_the_database_is_gone(
     portal: Portal, client: PortalClient, confirm: Confirm
 ) -> None:

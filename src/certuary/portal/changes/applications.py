@@ -13,6 +13,7 @@ from certuary.core.subject_rule import SubjectRule
 from certuary.errors import CertuaryError, Conflict
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
+from certuary.portal.endpoints import Endpoints
 from certuary.portal.enrol_lines import enrol_lines, netrc_line
 from certuary.portal.scope import find_application
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
@@ -35,6 +36,10 @@ from certuary.services.register_application import (
 ANY_ADDRESS = "Any address: whoever has the password can use it from anywhere"
 ANY_NAME = "Any name: it may ask for every name that its profiles allow"
 NO_EXPIRY = "No expiry: its password works until somebody disables it"
+NOWHERE = (
+    "It can enrol nowhere as it stands: it may use neither the default profile without a label nor a label "
+    "whose profile is among its own"
+)
 IDENTITY, FROM_WHERE, FOR_WHAT = "Identity", "From where, and until when", "For what"
 _SECTIONS = {IDENTITY: "identity", FROM_WHERE: "networks", FOR_WHAT: "grants"}
 _LIST = "/applications/"
@@ -77,7 +82,9 @@ def grants_of(content: Content) -> Grants:
     )
 
 
-def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> tuple[ReviewGroup, ...]:
+def grant_groups(
+    values: Mapping[str, object], names: Names, endpoints: Endpoints, now: datetime
+) -> tuple[ReviewGroup, ...]:
     """What an application may do, line by line, with what it means and what to be warned about."""
     networks, labels, expires_at = texts(values["networks"]), texts(values["labels"]), values["expires_at"]
     assert expires_at is None or isinstance(expires_at, datetime)
@@ -107,6 +114,7 @@ def grant_groups(values: Mapping[str, object], names: Names, now: datetime) -> t
                     label="Profiles",
                     value=names.of_profiles(values) or "the default profile",
                     meaning="" if values["profile_ids"] else "Or the ones that its labels select.",
+                    warning="" if endpoints.of(values) else NOWHERE,
                 ),
                 Line(label="Labels", value=", ".join(labels) or "none: the address without a label"),
                 _rule_line(str(values["subject_rule"])),
@@ -128,7 +136,9 @@ class NewExternalApplication:
                 password_line(content),
             ),
         )
-        grants = grant_groups(values, Names.read(deps.records), deps.clock.now())
+        grants = grant_groups(
+            values, Names.read(deps.records), Endpoints.read(deps.records), deps.clock.now()
+        )
         return Review(
             title="A new external application",
             sentence="You register an application, which may then ask for certificates as it says above.",
@@ -157,9 +167,12 @@ class EditApplication:
     def review(self, content: Content, request: HttpRequest) -> Review:
         deps = deps_of(request)
         record = find_application(request, int(content["id"]))
-        names, now = Names.read(deps.records), deps.clock.now()
+        names, endpoints = Names.read(deps.records), Endpoints.read(deps.records)
+        now = deps.clock.now()
         after = {**record.values, **granted(grants_of(content), deps.records)}
-        groups = _only_changed(grant_groups(record.values, names, now), grant_groups(after, names, now))
+        groups = _only_changed(
+            grant_groups(record.values, names, endpoints, now), grant_groups(after, names, endpoints, now)
+        )
         if not groups:
             raise Conflict("nothing differs from what is there; there is nothing to sign")
         edit_url = f"/applications/{record.id}/edit/?token={content['token']}"

@@ -20,6 +20,7 @@ from certuary.portal.access import may_administer
 from certuary.portal.changes.applications import Names, grant_groups
 from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
+from certuary.portal.endpoints import Endpoints
 from certuary.portal.problem import problem_page
 from certuary.portal.rows import SealStates
 from certuary.portal.scope import Scope, find_application
@@ -125,7 +126,7 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
         "group": names.of_group(record.values),
         "status": _status(record.values, now),
         "used": last_used([number]).get(number),
-        "sections": grant_groups(record.values, names, now),
+        "sections": grant_groups(record.values, names, Endpoints.read(deps.records), now),
         "est_urls": _est_urls(record, deps.est_url),
         "seal_problem": states.problem(record),
         "seal": _seal(record),
