@@ -174,7 +174,8 @@ def sign_in_to_sign(
 ) -> tuple[Actor, ChangeDeps]:
     """Prove once more who it is; gives what a service needs to sign. `NotAuthenticated`, `InvalidSeal`, `RateLimited`.
 
-    The password that `certuary init` made up signs nothing but its own replacement: `NotPermitted`.
+    A password that was made up for the user, so that somebody else has seen it, signs nothing but its own
+    replacement: `NotPermitted`.
     """
     if username != _user(request).name:
         raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
@@ -187,7 +188,7 @@ def sign_in_to_sign(
     forget_guesses(_user(request).pk)
     if not replaces_password and must_change_password(request):
         raise NotPermitted(
-            "your password is the one made up at installation; replace it under My account, then sign",
+            "your password was made up for you, and somebody else has seen it; replace it under My account, then sign",
             rule="first-password",
         )
     return signed_in

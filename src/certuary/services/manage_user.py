@@ -72,7 +72,15 @@ def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeD
     name = checked_name(request.name, "a user")
     with change_records(actor, deps) as changes:
         key = make_signing_key(name, password, passwords, changes.operator, changes.now)
-        record = changes.create("user", new_user_values(name, role, group_ids, passwords.hash(password), key))
+        values = new_user_values(
+            name,
+            role,
+            group_ids,
+            passwords.hash(password),
+            key,
+            must_change_password=request.password is None,
+        )
+        record = changes.create("user", values)
     return UserSaved(record=record, generated_password=password if request.password is None else None)
 
 
@@ -115,7 +123,10 @@ def set_user_password(
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
     with change_records(actor, deps) as changes:
-        values: dict[str, object] = {"password_hash": passwords.hash(new), "must_change_password": False}
+        values: dict[str, object] = {
+            "password_hash": passwords.hash(new),
+            "must_change_password": password is None and name != actor.name,
+        }
         if name == actor.name:
             values["signing_key"] = wrap(changes.signer.key, name, new, passwords)
         else:
@@ -185,7 +196,7 @@ def recover_user(
             "password_hash": passwords.hash(new),
             "enabled": True,
             "authenticators": [],
-            "must_change_password": False,
+            "must_change_password": password is None,
             **made.columns,
         }
         changes.drop_authenticators(user)

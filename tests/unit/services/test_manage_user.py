@@ -368,6 +368,15 @@ def test_a_ca_administrator_removes_the_factors_of_another() -> None:
     assert records.dropped_authenticators[-1] == user.id
 
 
+def test_a_password_that_somebody_else_has_seen_is_to_be_replaced() -> None:
+    at = victim()
+    added = add_user(ROOT_USER, new(), PASSWORDS, at.deps)
+    reset = set_user_password(ROOT_USER, "admin-1", None, PASSWORDS, at.deps)
+    recovered = recover(at, "admin-1")
+    told = [one.record.values["must_change_password"] for one in (added, reset, recovered)]
+    assert told == [True, True, True]
+
+
 def test_a_new_password_ends_the_need_for_one() -> None:
     _, deps = installation()
     saved = add_user(ROOT_USER, new(name="auditor-1", role="auditor"), PASSWORDS, deps)

@@ -360,7 +360,7 @@ def test_a_first_password_signs_nothing_but_its_replacement(
     client: PortalClient, confirm: Confirm, portal: Portal
 ) -> None:
     must_change(portal)
-    assert "made up at installation" in text_of(client.get("/"))
+    assert "made up for you" in text_of(client.get("/"))
     answer = client.post_form("/groups/new/", {"name": "Line 1"})
     refused = confirm(client, answer["location"])
     assert refused.status_code == 409
@@ -369,7 +369,7 @@ def test_a_first_password_signs_nothing_but_its_replacement(
 
     new = "a wholly different sentence"
     client.post_form("/account/password/", {"old": PASSWORD, "new": new, "again": new})
-    assert "made up at installation" not in text_of(client.get("/"))
+    assert "made up for you" not in text_of(client.get("/"))
     answer = client.post_form("/groups/new/", {"name": "Line 1"})
     assert confirm(client, answer["location"], password=new).status_code == 302
 

@@ -114,7 +114,7 @@ def test_a_new_user_gets_a_password_that_is_shown_once(client: PortalClient, con
     assert match is not None
     olga = PortalClient()
     olga.sign_in("olga", match[0])
-    assert olga.get("/account/").status_code == 200
+    assert "Your password was made up for you" in text_of(olga.get("/account/")), "somebody else has seen it"
     assert match[0] not in text_of(client.get(f"/users/{number_of('olga')}/"))
     assert client.get(answer["location"]).status_code == 404, "a confirmation is used once"
 
@@ -229,7 +229,10 @@ def test_a_forgotten_password_is_reset_by_another(sign_in: SignIn, confirm: Conf
     assert match is not None
     assert officer.get("/account/").status_code == 302, "sessions end with the password"
     officer.sign_in(officer.username, match[0])
-    assert officer.get("/account/").status_code == 200
+    assert "Your password was made up for you" in text_of(officer.get("/account/"))
+    new = "a wholly different sentence"
+    officer.post_form("/account/password/", {"old": match[0], "new": new, "again": new})
+    assert "Your password was made up for you" not in text_of(officer.get("/account/"))
 
 
 def test_a_compromised_key_lets_nobody_in_and_lists_what_it_signed(

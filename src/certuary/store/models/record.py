@@ -205,7 +205,7 @@ class User(Record):
         null=True
     )  # {"sha256 of a signing certificate": "since when, ISO 8601"}
     authenticators = models.JSONField(default=list, db_default=[])  # digests
-    must_change_password = models.BooleanField(default=False, db_default=False)  # made up by `certuary init`
+    must_change_password = models.BooleanField(default=False, db_default=False)  # made up for the user
 
     class Meta:
         db_table = "users"
