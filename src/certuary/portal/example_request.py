@@ -109,8 +109,12 @@ def _subject(
     for oid in required:
         if oid not in given and (profile is None or oid not in profile.subject.fixed):
             yield _word(oid), _value(oid, rule, names)
-    if not required and NameOID.COMMON_NAME not in given and not names:
-        yield "CN", _COMMON_NAME
+    if NameOID.COMMON_NAME not in {*given, *required} and (
+        profile is None or NameOID.COMMON_NAME in profile.subject.allowed.difference(profile.subject.fixed)
+    ):
+        name = _value(NameOID.COMMON_NAME, rule, names)
+        if rule is None or name != _COMMON_NAME:  # a rule without a CN lets through its own hosts alone
+            yield "CN", name
 
 
 def _value(oid: x509.ObjectIdentifier, rule: SubjectRule | None, names: dict[str, str]) -> str:

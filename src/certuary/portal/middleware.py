@@ -60,7 +60,8 @@ class AccessMiddleware:
         if not request.user.is_authenticated:
             if SESSION_KEY in request.session:  # of somebody disabled: it must not revive with them
                 request.session.flush()
-            return redirect(f"/sign-in/?{urlencode({'next': request.path})}")
+            wanted = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+            return redirect(f"/sign-in/?{urlencode({'next': wanted})}")
         user = request.user
         assert isinstance(user, PortalUser)
         if not is_believed(request, user):

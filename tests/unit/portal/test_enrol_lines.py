@@ -114,6 +114,11 @@ def test_the_request_has_whatever_the_profile_requires(toml: str, tmp_path: Path
     check(Profile.from_toml(toml), "", tmp_path)
 
 
+def test_a_server_is_called_by_its_name() -> None:
+    server = Profile.from_toml((PROFILES / "tls-server.toml").read_text())
+    assert example_request(server, None).subject == "/CN=device-1.example.com"
+
+
 def check(profile: Profile, rule: str, folder: Path) -> None:
     """Made by openssl, as the pasted line makes it."""
     read = SubjectRule.parse(rule) if rule else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
@@ -142,6 +143,13 @@ def test_signing_in_leads_nowhere_else(visitor: PortalClient, elsewhere: str) ->
 
 def test_signing_in_leads_back_to_the_page_that_was_asked_for(visitor: PortalClient) -> None:
     assert visitor.sign_in_then(ADMIN, "/groups/")["location"] == "/groups/"
+
+
+def test_a_bookmarked_search_outlives_the_sign_in(visitor: PortalClient) -> None:
+    search = "/certificates/?q=dev-1&status=revoked"
+    sent = visitor.get(search)["location"]
+    assert parse_qs(urlsplit(sent).query)["next"] == [search]
+    assert visitor.sign_in_then(ADMIN, search)["location"] == search
 
 
 def test_signing_out_takes_a_post_and_ends_the_session(client: PortalClient) -> None:
