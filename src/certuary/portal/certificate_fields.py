@@ -1,9 +1,10 @@
-"""A certificate as people read it: its fields in groups, from its DER alone. RFC 5280 section 4."""
+"""Certificates and requests as people read them: their fields in groups. RFC 5280 section 4, RFC 2986."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certuary.core.csr import Csr
 from certuary.core.names import ATTRIBUTE_NAMES, general_name_text, subject_text
 from certuary.core.values import key_hash
 from certuary.portal.visible import visible
@@ -56,6 +58,9 @@ _SHOWN: Final = (
 )
 
 
+Extensions = Iterable[x509.Extension[x509.ExtensionType]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     label: str
@@ -77,15 +82,45 @@ def decode(der: bytes) -> tuple[Section, ...]:
         extensions = certificate.extensions
     except (ValueError, TypeError):
         return ()
-    sections = (
-        ("Subject", _subject(certificate)),
-        ("Names", _names(extensions)),
+    return _sections(
+        ("Subject", _subject(certificate.subject)),
+        ("Names", _names(_alternative_names(extensions))),
         ("Key", _key(certificate)),
         ("Usage", _usage(extensions)),
         ("Where to check it", _pointers(extensions)),
         ("Issuer and signature", _issuer(certificate, extensions)),
     )
+
+
+def decode_sample(certificate: x509.Certificate) -> tuple[Section, ...]:
+    """What a profile would make, with how long it would be valid."""
+    subject, names, *rest = decode(certificate.public_bytes(Encoding.DER))
+    (validity,) = _sections(("Validity", _validity(certificate)))
+    return (subject, names, validity, *rest)
+
+
+def decode_csr(csr: Csr) -> tuple[Section, ...]:
+    """As it was asked for; an extension that we do not know is named by its number."""
+    asked = tuple(_usage(csr.extensions)) or (Field(label="Extensions", value="none"),)
+    return _sections(
+        ("Subject", _subject(csr.subject)),
+        ("Names", _names(csr.alternative_names)),
+        ("Key", _key_fields(csr.public_key, csr.key_hash)),
+        ("Asks for", asked),
+    )
+
+
+def _sections(*sections: tuple[str, Iterable[Field]]) -> tuple[Section, ...]:
     return tuple(Section(title=title, fields=tuple(fields)) for title, fields in sections)
+
+
+def names_in_words(alternative_names: str) -> str:
+    """Of a certificate's row: its JSON as words, without the kind where it goes without saying."""
+    try:
+        names = [str(name).removeprefix("DNS:") for name in json.loads(alternative_names or "[]")]
+    except (ValueError, TypeError):
+        names = [alternative_names]
+    return visible(", ".join(names))
 
 
 def key_text(public_key: object) -> str:
@@ -103,10 +138,10 @@ def key_text(public_key: object) -> str:
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
-def _subject(certificate: x509.Certificate) -> Iterator[Field]:
-    if not list(certificate.subject):
+def _subject(subject: x509.Name) -> Iterator[Field]:
+    if not list(subject):
         yield Field(label="Subject", value="none: the names below are all there is")
-    for attribute in certificate.subject:
+    for attribute in subject:
         short = ATTRIBUTE_NAMES.get(attribute.oid, attribute.oid.dotted_string)
         yield Field(label=_ATTRIBUTES.get(short, short), value=_attribute_text(attribute))
 
@@ -116,12 +151,20 @@ def _attribute_text(attribute: x509.NameAttribute[Any]) -> str:
     return value.hex() if isinstance(value, bytes) else visible(value)
 
 
-def _names(extensions: x509.Extensions) -> Iterator[Field]:
+def _alternative_names(extensions: Extensions) -> tuple[x509.GeneralName, ...]:
     found = _extension(extensions, x509.SubjectAlternativeName)
-    if found is None:
+    return () if found is None else tuple(found.value)
+
+
+def _validity(certificate: x509.Certificate) -> Iterator[Field]:
+    yield Field(label="From", value=f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC")
+    yield Field(label="Until", value=f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _names(names: Sequence[x509.GeneralName]) -> Iterator[Field]:
+    if not names:
         yield Field(label="Alternative names", value="none")
-        return
-    for name in found.value:
+    for name in names:
         kind, _, value = general_name_text(name).partition(":")
         yield Field(label=kind, value=visible(value))
 
@@ -132,14 +175,18 @@ def _key(certificate: x509.Certificate) -> Iterator[Field]:
     except (ValueError, UnsupportedAlgorithm):
         yield Field(label="Key", value="of a kind that this release cannot read")
         return
-    yield Field(label="Key", value=key_text(public_key))
     spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    yield Field(label="SHA-256 of the key", value=key_hash(spki), is_code=True)
+    yield from _key_fields(public_key, key_hash(spki))
+
+
+def _key_fields(public_key: object, digest: str) -> Iterator[Field]:
+    yield Field(label="Key", value=key_text(public_key))
+    yield Field(label="SHA-256 of the key", value=digest, is_code=True)
     if isinstance(public_key, rsa.RSAPublicKey):
         yield Field(label="Exponent", value=str(public_key.public_numbers().e))
 
 
-def _usage(extensions: x509.Extensions) -> Iterator[Field]:
+def _usage(extensions: Extensions) -> Iterator[Field]:
     usage = _extension(extensions, x509.KeyUsage)
     if usage is not None:
         words = [text for name, text in _USAGES if getattr(usage.value, name)]
@@ -166,7 +213,7 @@ def _authority_text(basic: x509.BasicConstraints) -> str:
     return "yes" if basic.path_length is None else f"yes, {basic.path_length} authorities below it"
 
 
-def _pointers(extensions: x509.Extensions) -> Iterator[Field]:
+def _pointers(extensions: Extensions) -> Iterator[Field]:
     points = _extension(extensions, x509.CRLDistributionPoints)
     if points is not None:
         for name in (name for point in points.value for name in point.full_name or ()):
@@ -186,7 +233,7 @@ def _link(label: str, name: x509.GeneralName) -> Field:
     return Field(label=label, value=visible(value), url=value if is_web else "", is_code=True)
 
 
-def _issuer(certificate: x509.Certificate, extensions: x509.Extensions) -> Iterator[Field]:
+def _issuer(certificate: x509.Certificate, extensions: Extensions) -> Iterator[Field]:
     yield Field(label="Issuer", value=visible(subject_text(certificate.issuer)))
     algorithm = certificate.signature_algorithm_oid
     yield Field(label="Signature", value=getattr(algorithm, "_name", "") or algorithm.dotted_string)
@@ -203,7 +250,7 @@ def _issuer(certificate: x509.Certificate, extensions: x509.Extensions) -> Itera
         yield Field(label="Issuer's key identifier", value=above.value.key_identifier.hex(), is_code=True)
 
 
-def _extension(extensions: x509.Extensions, kind: Callable[..., Any]) -> x509.Extension[Any] | None:
+def _extension(extensions: Extensions, kind: Callable[..., Any]) -> x509.Extension[Any] | None:
     return next((extension for extension in extensions if isinstance(extension.value, kind)), None)  # type: ignore[arg-type]  # kinds are classes
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.crypto import salted_hmac
 
+from certuary.portal.role_words import role_in_words
 from certuary.store.models import User
 from certuary.store.protection import Protection, free
 
@@ -39,7 +40,7 @@ class PortalUser(User):
 
     @property
     def role_name(self) -> str:
-        return {"ca-administrator": "CA Administrator"}.get(self.role, self.role.capitalize())
+        return role_in_words(self.role)
 
     def get_username(self) -> str:
         return self.name

@@ -1,14 +1,13 @@
-"""Names of what rows point at by number, each looked up once for a page."""
+"""Names of what certificates point at by number, each kind looked up once for a page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.http import HttpRequest
-
-from certuary.portal.deps import deps_of
+from certuary.services.ports import CertificateRow
 from certuary.store.database import read
-from certuary.store.models import ProfileVersion
+from certuary.store.models import Application, ProfileVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,32 +21,28 @@ class ProfileName:
 
 
 class Names:
-    def __init__(self, request: HttpRequest) -> None:
-        self._records = deps_of(request).records
-        self._applications: dict[int, str] = {}
-        self._profiles: dict[int, ProfileName | None] = {}
-        self.authorities = {
-            record.id: str(record.values["name"]) for record in self._records.all("authority")
-        }
+    def __init__(self, rows: Sequence[CertificateRow]) -> None:
+        self._applications = application_names(row.application_id for row in rows)
+        self._profiles = _profile_names(row.profile_version_id for row in rows)
 
-    def application(self, application_id: int | None) -> str:
-        if application_id is None:
-            return ""
-        if application_id not in self._applications:
-            record = self._records.find_ever("application", application_id)
-            self._applications[application_id] = "" if record is None else str(record.values["name"])
-        return self._applications[application_id]
+    def application(self, row: CertificateRow) -> str:
+        """ "" for a certificate of nobody's."""
+        return self._applications.get(row.application_id or 0, "")
 
-    def profile(self, version_id: int | None) -> ProfileName | None:
-        if version_id is None:
-            return None
-        if version_id not in self._profiles:
-            self._profiles[version_id] = read(lambda: _profile(version_id))
-        return self._profiles[version_id]
+    def profile(self, row: CertificateRow) -> ProfileName | None:
+        return self._profiles.get(row.profile_version_id or 0)
 
 
-def _profile(version_id: int) -> ProfileName | None:
-    row = ProfileVersion.objects.select_related("profile").filter(id=version_id).first()
-    if row is None:
-        return None
-    return ProfileName(profile_id=row.profile.pk, name=row.profile.name, number=row.number)
+def application_names(numbers: Iterable[int | None]) -> dict[int, str]:
+    """Also of those that were removed."""
+    rows = Application.objects.filter(id__in={number for number in numbers if number is not None})
+    return {number: str(name) for number, name in read(lambda: list(rows.values_list("id", "name")))}
+
+
+def _profile_names(numbers: Iterable[int | None]) -> dict[int, ProfileName]:
+    wanted = {number for number in numbers if number is not None}
+    rows = ProfileVersion.objects.filter(id__in=wanted).select_related("profile")
+    return {
+        row.pk: ProfileName(profile_id=row.profile.pk, name=str(row.profile.name), number=row.number)
+        for row in read(lambda: list(rows))
+    }

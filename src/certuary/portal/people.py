@@ -5,8 +5,7 @@ What is not theirs is not found: a refusal would say that it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable
 
 from django.http import HttpRequest
 
@@ -23,24 +22,6 @@ from certuary.services.entitlement import (
     ROLES,
 )
 from certuary.services.ports import Record
-
-ROLE_NAMES: Final[Mapping[str, str]] = {
-    CA_ADMINISTRATOR: "CA Administrator",
-    ADMINISTRATOR: "Administrator",
-    OFFICER: "Officer",
-    AUDITOR: "Auditor",
-}
-ROLE_MEANINGS: Final[Mapping[str, str]] = {
-    CA_ADMINISTRATOR: "CAs, keys, users: everything, in all groups.",
-    ADMINISTRATOR: "Profiles, labels, properties; applications, officers and auditors of its groups.",
-    OFFICER: "Certificates of its groups: approve, revoke, search.",
-    AUDITOR: "Reads what its groups have, and changes nothing.",
-}
-
-
-def role_in_words(role: object) -> str:
-    """As it stands where plain SQL wrote one that there is not."""
-    return ROLE_NAMES.get(str(role), str(role))
 
 
 def viewer(request: HttpRequest) -> PortalUser:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -11,10 +12,14 @@ from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal
 from certuary.portal.deps import deps_of
 from certuary.portal.tables import Cell, Row
-from certuary.portal.templatetags.portal import state
+from certuary.portal.templatetags.portal import moment, state
 from certuary.services.ports import Record, RecordKind
 from certuary.services.record_gate import RecordGate, key_of
 from certuary.services.trusted_feed import MISSING
+
+
+def moment_cell(when: datetime | None) -> Cell:
+    return Cell(text="never" if when is None else when.isoformat(), html=moment(when))
 
 
 class SealStates:
@@ -58,9 +63,14 @@ class SealStates:
         gone: Mapping[int, str] = {
             number: entry.name for number, entry in self._gate.entries(kind).items() if number not in there
         }
-        blank = tuple(Cell(text="") for _ in range(columns - 2))
-        broken = Cell(text=f"broken: {MISSING}", html=state("broken", f"Broken: {MISSING}"))
-        return tuple(Row(cells=(Cell(text=name), *blank, broken), is_broken=True) for name in gone.values())
+        return missing_rows(gone.values(), columns=columns)
+
+
+def missing_rows(names: Iterable[str], *, columns: int) -> tuple[Row, ...]:
+    """For records whose rows are gone."""
+    blank = tuple(Cell(text="") for _ in range(columns - 2))
+    broken = Cell(text=f"broken: {MISSING}", html=state("broken", f"Broken: {MISSING}"))
+    return tuple(Row(cells=(Cell(text=name), *blank, broken), is_broken=True) for name in names)
 
 
 def _problem_of(gate: RecordGate, record: Record) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -71,12 +71,12 @@ def _certificates(request: HttpRequest, query: str) -> tuple[Hit, ...]:
     is_hex = bool(digits) and all(digit in "0123456789abcdef" for digit in digits)
     if is_hex and len(digits) == _FINGERPRINT_DIGITS:
         rows = find_by_fingerprint(digits, application_ids).certificates
-        return _hits(request, rows, lambda row: True)
+        return _hits(rows, lambda row: True)
     found: dict[int | None, CertificateRow] = {}
     if is_hex and len(digits) >= _SHORTEST_SERIAL:
         found |= {row.id: row for row in _by_serial(query, application_ids)}
         if found:
-            return _hits(request, found.values(), lambda row: True)
+            return _hits(list(found.values()), lambda row: True)
     key = subject_search_key(query)
     for wanted in (
         CertificateSearch(now=now, application_ids=application_ids, subject_prefix=key),
@@ -90,7 +90,7 @@ def _certificates(request: HttpRequest, query: str) -> tuple[Hit, ...]:
         named = f':{folded}"' in row.alternative_names.lower()
         return row.subject_key == key or row.subject_key.startswith(f"{key},") or named
 
-    return _hits(request, list(found.values())[:EACH], is_exact)
+    return _hits(list(found.values())[:EACH], is_exact)
 
 
 def _by_serial(query: str, application_ids: tuple[int, ...] | None) -> tuple[CertificateRow, ...]:
@@ -100,15 +100,13 @@ def _by_serial(query: str, application_ids: tuple[int, ...] | None) -> tuple[Cer
         return ()
 
 
-def _hits(
-    request: HttpRequest, rows: Iterable[CertificateRow], is_exact: Callable[[CertificateRow], bool]
-) -> tuple[Hit, ...]:
-    names = Names(request)
+def _hits(rows: Sequence[CertificateRow], is_exact: Callable[[CertificateRow], bool]) -> tuple[Hit, ...]:
+    names = Names(rows)
     return tuple(
         Hit(
             title=visible(row.subject or row.alternative_names),
             url=f"/certificates/{serial_to_text(row.serial)}/",
-            text=f"{visible(names.application(row.application_id))}, until {row.not_after:%Y-%m-%d}",
+            text=f"{visible(names.application(row))}, until {row.not_after:%Y-%m-%d}",
             is_exact=is_exact(row),
         )
         for row in rows

@@ -8,12 +8,16 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from certuary.portal.column_choice import PARAMETER, ColumnChoice, chosen, remember
+from certuary.portal.visible import visible
 
 PAGE_SIZE: Final = 50
 
@@ -23,6 +27,8 @@ class Column:
     name: str
     title: str
     is_number: bool = False
+    is_extra: bool = False
+    """Shown when somebody chooses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,18 +95,52 @@ class Table:
     empty_text: str = ""
     empty_action: tuple[str, str] | None = None
     """(text, URL)"""
+    column_choices: Sequence[ColumnChoice] = ()
+    kept_parameters: Sequence[tuple[str, str]] = ()
+    """What else stands in the URL while columns are chosen."""
 
 
 def table_response(
     request: HttpRequest, template: str, table: Table, context: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """The page; or its rows as `?format=csv` or `?format=json`."""
+    """The page with the columns that its reader chose; or its rows as `?format=csv` or `?format=json`."""
+    names = [column.name for column in table.columns]
+    usual = [column.name for column in table.columns if not column.is_extra]
+    shown = chosen(request, table.caption, names, usual)
+    response = _response(request, template, _with_columns(request, table, shown), context)
+    remember(request, response, table.caption, shown)
+    return response
+
+
+def _response(
+    request: HttpRequest, template: str, table: Table, context: dict[str, Any] | None
+) -> HttpResponse:
     form = request.GET.get("format")
     if form == "csv":
         return _csv(table)
     if form == "json":
         return HttpResponse(json.dumps(list(_objects(table)), indent=2), content_type="application/json")
     return render(request, template, {"table": table, **(context or {})})
+
+
+def _with_columns(request: HttpRequest, table: Table, shown: Sequence[str]) -> Table:
+    places = [place for place, column in enumerate(table.columns) if column.name in shown]
+    kept = [(name, value) for name, values in request.GET.lists() if name != PARAMETER for value in values]
+    return replace(
+        table,
+        columns=[table.columns[place] for place in places],
+        rows=[replace(row, cells=[row.cells[place] for place in places]) for row in table.rows],
+        column_choices=[
+            ColumnChoice(name=column.name, title=column.title, is_shown=column.name in shown)
+            for column in table.columns[1:]
+        ],
+        kept_parameters=kept,
+    )
+
+
+def clipped(text: str) -> SafeString:
+    """For a line of a list: cut where the column ends, whole on hover. The record's page has it whole, too."""
+    return format_html('<span class="clip" title="{}">{}</span>', visible(text), visible(text))
 
 
 def number_of(request: HttpRequest, name: str) -> int | None:

@@ -14,6 +14,7 @@ from certuary.errors import InvalidValue
 from certuary.portal.templatetags.portal import relative
 
 _COUNTABLE = 2**32
+_SAID_ONE_BY_ONE = 4
 ANY_NAME = "Any name that its profiles allow."
 
 
@@ -47,8 +48,8 @@ def network_in_words(network: Network) -> str:
 
 
 def networks_in_words(networks: Sequence[str]) -> str:
-    if not networks:
-        return ""
+    if len(networks) > _SAID_ONE_BY_ONE:
+        return f"{len(networks)} addresses and networks."
     return "; ".join(_known_network(text) for text in networks)
 
 

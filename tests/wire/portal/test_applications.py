@@ -298,7 +298,7 @@ def test_a_broken_seal_turns_the_page_red_and_says_what_to_do(portal: Portal, cl
     portal.execute("UPDATE applications SET networks = '[]' WHERE name = 'line-1'")
     shown = text_of(client.get(f"/applications/{record.id}/"))
     assert "networks: not what 'admin' signed" in shown
-    assert "certuary seal sign application 'line-1'" in shown
+    assert "a CA Administrator looks at its seal and signs it as it stands" in shown
     assert "Edit" not in shown
     assert "Broken" in text_of(client.get("/applications/"))
 

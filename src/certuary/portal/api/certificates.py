@@ -13,12 +13,13 @@ from certuary.core.names import subject_search_key
 from certuary.core.values import serial_from_text
 from certuary.errors import Conflict, NotFound
 from certuary.portal.api.callers import caller_of, check_group, group_ids_of, sign
-from certuary.portal.api.describe import describe_certificate, names_of_applications
+from certuary.portal.api.describe import describe_certificate
 from certuary.portal.api.idempotency import Answer, change
 from certuary.portal.api.pages import PageQuery, number_cursor, page
 from certuary.portal.api.schemas import Item, Page, RevocationGiven
 from certuary.portal.api.tokens import ApiCaller
 from certuary.portal.deps import deps_of
+from certuary.portal.names import application_names
 from certuary.services.authorities import export_certificates
 from certuary.services.change_record import change_records
 from certuary.services.ports import CertificateRow
@@ -52,7 +53,7 @@ def search_certificates(request: HttpRequest, query: Annotated[CertificateQuery,
         revoked=query.revoked,
     )
     found = list_certificates(wanted, after=number_cursor(query.cursor), limit=query.limit)
-    names = names_of_applications(request, found.certificates)
+    names = application_names(row.application_id for row in found.certificates)
     items = [describe_certificate(row, names.get(row.application_id or 0), now) for row in found.certificates]
     return page(items, found.after)
 
@@ -101,6 +102,6 @@ def _own(request: HttpRequest, caller: ApiCaller, serial: str) -> CertificateRow
 
 
 def _described(request: HttpRequest, row: CertificateRow) -> dict[str, Any]:
-    name = names_of_applications(request, (row,)).get(row.application_id or 0)
+    name = application_names((row.application_id,)).get(row.application_id or 0)
     pem = export_certificates((row.der,), "pem").decode()
     return {**describe_certificate(row, name, deps_of(request).clock.now()), "pem": pem}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 
 from certuary.core.values import serial_to_text
-from certuary.portal.deps import deps_of
+from certuary.portal.certificate_status import status_word
 from certuary.portal.rows import SealStates
 from certuary.services.ports import SEALED_KINDS, CertificateRow, Record
 from certuary.store.models import Group, Profile
@@ -66,7 +66,7 @@ def describe_certificate(row: CertificateRow, application: str | None, now: date
         "subject": row.subject,
         "alternative_names": row.alternative_names,
         "application": application,
-        "status": _status(row, now),
+        "status": status_word(row, now),
         "not_before": row.not_before.isoformat(),
         "not_after": row.not_after.isoformat(),
         "issued_at": row.issued_at.isoformat(),
@@ -74,22 +74,6 @@ def describe_certificate(row: CertificateRow, application: str | None, now: date
         "revocation_reason": row.revocation_reason,
         "replaces": row.replaces,
     }
-
-
-def names_of_applications(request: HttpRequest, rows: tuple[CertificateRow, ...]) -> dict[int, str]:
-    """Also of those that were removed."""
-    found: dict[int, str] = {}
-    for number in {row.application_id for row in rows if row.application_id is not None}:
-        record = deps_of(request).records.find_ever("application", number)
-        if record is not None:
-            found[number] = str(record.values["name"])
-    return found
-
-
-def _status(row: CertificateRow, now: datetime) -> str:
-    if row.revoked_at is not None:
-        return "revoked"
-    return "expired" if row.not_after <= now else "valid"
 
 
 def _text(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest
 
 from certuary.errors import AlreadyRevoked, NotFound
+from certuary.portal.certificate_fields import names_in_words
 from certuary.portal.forms.certificates import MEANINGS
 from certuary.portal.names import Names
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup
@@ -22,7 +23,7 @@ class RevokeCertificate:
                 f"certificate {content['serial']} was revoked at {row.revoked_at:%Y-%m-%dT%H:%M:%SZ}"
             )
         reason = str(content["reason"])
-        names = Names(request)
+        names = Names((row,))
         page_url = f"/certificates/{content['serial']}/"
         return Review(
             title="Revoke a certificate",
@@ -32,9 +33,9 @@ class RevokeCertificate:
                     title="Certificate",
                     lines=(
                         Line(label="Subject", value=visible(row.subject)),
-                        Line(label="Alternative names", value=visible(row.alternative_names)),
+                        Line(label="Alternative names", value=names_in_words(row.alternative_names)),
                         Line(label="Serial number", value=str(content["serial"])),
-                        Line(label="Application", value=visible(names.application(row.application_id))),
+                        Line(label="Application", value=visible(names.application(row))),
                         Line(label="Valid until", value=f"{row.not_after:%Y-%m-%d %H:%M:%S} UTC"),
                     ),
                 ),

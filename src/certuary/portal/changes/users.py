@@ -12,14 +12,12 @@ from certuary.errors import Conflict
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalSession
 from certuary.portal.people import (
-    ROLE_MEANINGS,
-    ROLE_NAMES,
     find_user,
     group_ids_of,
     groups_in_words,
     groups_seen,
-    role_in_words,
 )
+from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES, role_in_words
 from certuary.portal.second_factors import factors_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.services.change_record import ChangeDeps

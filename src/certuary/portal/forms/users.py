@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from certuary.errors import InvalidValue
 from certuary.portal.forms.base import PortalForm
-from certuary.portal.people import ROLE_MEANINGS, ROLE_NAMES
+from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES
 from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.names_and_times import checked_name
 from certuary.services.ports import Record

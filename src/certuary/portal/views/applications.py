@@ -9,24 +9,37 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from certuary.core.seal import Seal
 from certuary.core.values import serial_to_text
 from certuary.errors import InvalidSeal, NotFound
 from certuary.portal.access import may_administer
+from certuary.portal.certificate_fields import names_in_words
+from certuary.portal.certificate_status import status_mark, status_word
 from certuary.portal.changes.applications import Names, grant_groups
 from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
 from certuary.portal.endpoints import Endpoints
 from certuary.portal.problem import problem_page
-from certuary.portal.rows import SealStates
+from certuary.portal.rows import SealStates, missing_rows, moment_cell
 from certuary.portal.scope import Scope, find_application
 from certuary.portal.signing import propose
-from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, number_of, table_response, without
-from certuary.portal.templatetags.portal import moment, state
+from certuary.portal.tables import (
+    Cell,
+    Chip,
+    Choice,
+    Column,
+    Row,
+    Table,
+    clipped,
+    number_of,
+    table_response,
+    without,
+)
+from certuary.portal.templatetags.portal import state
+from certuary.portal.told import told
 from certuary.services.ports import CertificateRow, Record, StoredEvent
 from certuary.services.trusted_feed import MISSING
 from certuary.store.applications import (
@@ -48,8 +61,8 @@ _COLUMNS: Final = (
     Column(name="status", title="Status"),
     Column(name="group", title="Group"),
     Column(name="networks", title="From"),
-    Column(name="profiles", title="Profiles"),
-    Column(name="labels", title="Labels"),
+    Column(name="profiles", title="Profiles", is_extra=True),
+    Column(name="labels", title="Labels", is_extra=True),
     Column(name="last_used", title="Last used"),
     Column(name="expires", title="Expires"),
     Column(name="seal", title="Seal"),
@@ -61,7 +74,6 @@ _ACTIONS: Final = {
     "enable": "application-enable",
     "delete": "application-delete",
 }
-_SHOWN_NETWORKS: Final = 2
 _HIDDEN: Final = "(secret)"
 _HISTORY_COLUMNS: Final = {
     "name": "name",
@@ -69,8 +81,8 @@ _HISTORY_COLUMNS: Final = {
     "password_hash": "password",
     "enabled": "enabled",
     "networks": "networks",
-    "group_id": "group number",
-    "profile_ids": "profile numbers",
+    "group_id": "group",
+    "profile_ids": "profiles",
     "labels": "labels",
     "subject_rule": "subject rule",
     "expires_at": "expires",
@@ -131,7 +143,7 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
         "seal_problem": states.problem(record),
         "seal": _seal(record),
         "table": certificates,
-        "events": [_event(event) for event in events],
+        "events": [_event(event, names) for event in events],
         "older_events": events[-1].number if len(events) == _EVENTS_A_PAGE else None,
         "may_administer": may_administer(request),
     }
@@ -184,9 +196,7 @@ def _missing(request: HttpRequest, wanted: ApplicationFilter) -> tuple[Row, ...]
         and reason == MISSING
         and records.find("application", name=subject.name) is None
     )
-    blank = tuple(Cell(text="") for _ in range(len(_COLUMNS) - 2))
-    broken = Cell(text=f"broken: {MISSING}", html=state("broken", f"Broken: {MISSING}"))
-    return tuple(Row(cells=(Cell(text=name), *blank, broken), is_broken=True) for name in gone)
+    return missing_rows(gone, columns=len(_COLUMNS))
 
 
 def _row(
@@ -199,19 +209,23 @@ def _row(
     assert expires_at is None or isinstance(expires_at, datetime)
     return Row(
         cells=(
-            Cell(text=str(values["name"]), url=f"/applications/{record.id}/"),
-            Cell(text=str(values["username"])),
+            _clipped_cell(str(values["name"]), url=f"/applications/{record.id}/"),
+            _clipped_cell(str(values["username"])),
             Cell(text=word.lower(), html=state(tone, word)),
-            Cell(text=names.of_group(values)),
+            _clipped_cell(names.of_group(values)),
             _networks_cell(networks),
-            Cell(text=names.of_profiles(values) or "default"),
-            Cell(text=", ".join(labels) or "none"),
-            Cell(text=last.isoformat() if last else "never", html=moment(last)),
-            Cell(text=expires_at.isoformat() if expires_at else "never", html=moment(expires_at)),
+            _clipped_cell(names.of_profiles(values) or "default"),
+            _clipped_cell(", ".join(labels) or "none"),
+            moment_cell(last),
+            moment_cell(expires_at),
             _seal_cell(record, states),
         ),
         is_broken=states.is_broken(record),
     )
+
+
+def _clipped_cell(text: str, url: str = "") -> Cell:
+    return Cell(text=text, html=clipped(text), url=url)
 
 
 def _seal_cell(record: Record, states: SealStates) -> Cell:
@@ -226,11 +240,13 @@ def _seal_cell(record: Record, states: SealStates) -> Cell:
 def _networks_cell(networks: list[str]) -> Cell:
     if not networks:
         return Cell(text="any address", html=state("attention", "Any address"))
-    shown, more = networks[:_SHOWN_NETWORKS], len(networks) - _SHOWN_NETWORKS
-    text = format_html_join(SafeString("<br>"), "{}", ((network,) for network in shown))
-    if more > 0:
-        text = format_html('{}<br><span title="{}">and {} more</span>', text, ", ".join(networks), more)
-    return Cell(text=", ".join(networks), html=format_html('<span class="mono text-nowrap">{}</span>', text))
+    first, more = networks[0], len(networks) - 1
+    html = format_html('<span class="mono text-nowrap">{}</span>', first)
+    if more:
+        html = format_html(
+            '{} <span class="text-nowrap" title="{}">+ {}</span>', html, ", ".join(networks), more
+        )
+    return Cell(text=", ".join(networks), html=html)
 
 
 def _status(values: Mapping[str, object], now: datetime) -> tuple[str, str]:
@@ -321,7 +337,6 @@ def _certificates(request: HttpRequest, record: Record) -> Table:
 
 def _certificate_row(row: CertificateRow, now: datetime) -> Row:
     serial = serial_to_text(row.serial)
-    tone, word = _certificate_status(row, now)
     return Row(
         cells=(
             Cell(
@@ -330,46 +345,31 @@ def _certificate_row(row: CertificateRow, now: datetime) -> Row:
                 url=f"/certificates/{serial}/",
             ),
             Cell(text=row.subject),
-            Cell(text=", ".join(_names(row.alternative_names))),
-            Cell(text=word.lower(), html=state(tone, word)),
-            Cell(text=row.issued_at.isoformat(), html=moment(row.issued_at)),
-            Cell(text=row.not_after.isoformat(), html=moment(row.not_after)),
+            Cell(text=names_in_words(row.alternative_names)),
+            Cell(text=status_word(row, now), html=status_mark(row, now)),
+            moment_cell(row.issued_at),
+            moment_cell(row.not_after),
         )
     )
 
 
-def _names(alternative_names: str) -> list[str]:
-    """Without the kind where it goes without saying."""
-    try:
-        return [str(name).removeprefix("DNS:") for name in json.loads(alternative_names or "[]")]
-    except (ValueError, TypeError):
-        return [alternative_names]
-
-
-def _certificate_status(row: CertificateRow, now: datetime) -> tuple[str, str]:
-    if row.revoked_at is not None:
-        return "broken", f"Revoked: {row.revocation_reason}"
-    return ("quiet", "Expired") if row.not_after <= now else ("good", "Valid")
-
-
-def _event(event: StoredEvent) -> dict[str, object]:
+def _event(event: StoredEvent, names: Names) -> dict[str, object]:
     row = event.event
     return {
         "at": row.at,
         "who": row.actor,
         "what": row.kind.partition(".")[2] or row.kind,
         "address": row.address,
-        "request_id": row.request_id,
-        "changes": _changes(row.detail),
+        "changes": _changes(row.detail, names),
     }
 
 
-def _changes(detail: str) -> list[tuple[str, str, str]]:
+def _changes(detail: str, names: Names) -> list[tuple[str, str, str]]:
     """(column, before, after), as the event tells it."""
     try:
-        told = json.loads(detail)
-        before, after = told.get("before") or {}, told.get("after") or {}
-        changes = [(key, _told(before.get(key)), _told(after.get(key))) for key in _HISTORY_COLUMNS]
+        given = json.loads(detail)
+        before, after = given.get("before") or {}, given.get("after") or {}
+        changes = [(key, _said(key, before, names), _said(key, after, names)) for key in _HISTORY_COLUMNS]
         return [
             (_HISTORY_COLUMNS[key], old, new) for key, old, new in changes if old != new or old == _HIDDEN
         ]
@@ -377,12 +377,13 @@ def _changes(detail: str) -> list[tuple[str, str, str]]:
         return [("detail", "", detail[:200])]
 
 
-def _told(value: object) -> str:
-    if value is None or value == [] or value == "":
-        return "nothing"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _said(key: str, values: Mapping[str, object], names: Names) -> str:
+    value = values.get(key)
+    if key == "group_id" and value is not None:
+        return names.of_group(values)
+    if key == "profile_ids" and value:
+        return names.of_profiles(values)
+    return told(value)
 
 
 def _seal(record: Record) -> Seal | None:

@@ -28,6 +28,7 @@ from certuary.portal.tables import (
     Row,
     Table,
     TextFilter,
+    clipped,
     number_of,
     page_url,
     spreadsheet_safe,
@@ -35,6 +36,7 @@ from certuary.portal.tables import (
     without,
 )
 from certuary.portal.templatetags.portal import moment
+from certuary.portal.told import told
 from certuary.portal.visible import visible
 from certuary.services.ports import StoredEvent
 from certuary.store.audit_pages import AuditPage, AuditSearch, all_found, find_event, search_events
@@ -145,7 +147,7 @@ def audit_event(request: HttpRequest, number: int) -> HttpResponse:
         "hash": stored.hash.hex(),
         "changes": [(key, _text(before, key), _text(after, key)) for key in dict.fromkeys([*before, *after])],
         "has_before": bool(before),
-        "facts": [(key, _plain(value)) for key, value in detail.items() if key not in ("before", "after")],
+        "facts": [(key, told(value)) for key, value in detail.items() if key not in ("before", "after")],
         "certificate": _certificate_of(stored),
     }
     return render(request, "portal/audit_event.html", context)
@@ -276,11 +278,8 @@ def _chips(request: HttpRequest, given: Mapping[str, str]) -> list[Chip]:
 
 def _row(stored: StoredEvent) -> Row:
     event = stored.event
-    actor = format_html(
-        '<span class="clip">{}</span> <span class="text-secondary">{}</span>',
-        visible(event.actor),
-        event.actor_kind,
-    )
+    kind = format_html('<span class="text-secondary">{}</span>', event.actor_kind)
+    actor = format_html("{} {}", clipped(event.actor), kind) if event.actor else kind
     target = format_html('<span class="clip mono">{}</span>', visible(event.target))
     request_id = format_html('<span class="mono text-nowrap">{}</span>', event.request_id[-8:])
     return Row(
@@ -325,8 +324,4 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def _text(values: Mapping[str, object], key: str) -> str:
-    return _plain(values[key]) if key in values else ""
-
-
-def _plain(value: object) -> str:
-    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return told(values[key]) if key in values else "nothing"

@@ -32,6 +32,7 @@ from certuary.portal.tables import (
     Row,
     Table,
     TextFilter,
+    clipped,
     number_of,
     page_url,
     table_response,
@@ -106,13 +107,14 @@ class _Asked:
 
 
 def certificates(request: HttpRequest) -> HttpResponse:
-    asked, names = _Asked.of(request), Names(request)
+    asked = _Asked.of(request)
     now = deps_of(request).clock.now()
     problem = ""
     try:
         page = _search(request, asked, now)
     except CertuaryError as refusal:
         page, problem = SearchPage(certificates=()), refusal.detail
+    names = Names(page.certificates)
     table = Table(
         caption="Certificates",
         columns=_COLUMNS,
@@ -150,7 +152,7 @@ def certificates(request: HttpRequest) -> HttpResponse:
 
 def certificate(request: HttpRequest, serial: str) -> HttpResponse:
     row = find_or_404(request, serial)
-    deps, names = deps_of(request), Names(request)
+    deps, names = deps_of(request), Names((row,))
     now = deps.clock.now()
     enrolment = enrolment_of(row)
     authority = deps.records.find("authority", id=row.authority_id)
@@ -160,8 +162,8 @@ def certificate(request: HttpRequest, serial: str) -> HttpResponse:
         "title": common_name(row),
         "status": status_mark(row, now),
         "is_revocable": row.revoked_at is None and _may_revoke(request),
-        "application": names.application(row.application_id),
-        "profile": names.profile(row.profile_version_id),
+        "application": names.application(row),
+        "profile": names.profile(row),
         "sections": decode(row.der),
         "lifebar": Lifebar.of(row.not_before, row.not_after, now),
         "chain": chain_of(deps.records, str(authority.values["name"])) if authority else (),
@@ -315,19 +317,18 @@ def _chips(request: HttpRequest, asked: _Asked) -> list[Chip]:
 
 def _row(row: CertificateRow, names: Names, now: datetime) -> Row:
     serial = serial_to_text(row.serial)
-    profile = names.profile(row.profile_version_id)
+    profile = names.profile(row)
     name = common_name(row)
-    short = format_html('<span class="clip">{}</span>', name)
     code = format_html(
         '<span class="mono text-nowrap" title="{}">\u2026{}</span>', serial, serial[-_SHORT_SERIAL:]
     )
-    application = names.application(row.application_id)
+    application = names.application(row)
     return Row(
         cells=(
-            Cell(text=visible(row.subject) or name, html=short, url=f"/certificates/{serial}/"),
+            Cell(text=visible(row.subject) or name, html=clipped(name), url=f"/certificates/{serial}/"),
             Cell(text=serial, html=code),
-            Cell(text=application, html=format_html('<span class="clip">{}</span>', visible(application))),
-            Cell(text=str(profile or "")),
+            Cell(text=application, html=clipped(application)),
+            Cell(text=str(profile or ""), html=clipped(str(profile or ""))),
             Cell(text=f"{row.not_after:%Y-%m-%dT%H:%M:%SZ}", html=moment(row.not_after)),
             Cell(text=status_word(row, now), html=status_mark(row, now)),
         ),

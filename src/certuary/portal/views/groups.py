@@ -11,8 +11,9 @@ from certuary.portal.access import may_administer
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.groups import GroupForm
 from certuary.portal.history import history
-from certuary.portal.people import find_group, group_ids_of, groups_seen, role_in_words, users_seen, viewer
+from certuary.portal.people import find_group, group_ids_of, groups_seen, users_seen, viewer
 from certuary.portal.problem import problem_page
+from certuary.portal.role_words import role_in_words
 from certuary.portal.rows import SealStates
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
@@ -22,7 +23,7 @@ from certuary.services.entitlement import CA_ADMINISTRATOR
 def groups(request: HttpRequest) -> HttpResponse:
     states = SealStates(request)
     rows = []
-    for group in groups_seen(request):
+    for group in sorted(groups_seen(request), key=lambda group: str(group.values["code"])):
         rows.append(
             Row(
                 cells=(

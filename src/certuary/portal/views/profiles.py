@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -15,7 +16,7 @@ from certuary.core.profile_text import set_values
 from certuary.core.profile_words import Fact, describe, differences, span_text
 from certuary.errors import CertuaryError, InvalidMark, InvalidProfile
 from certuary.portal.access import may_administer
-from certuary.portal.decoded import certificate_pem, decode_certificate
+from certuary.portal.certificate_fields import decode_sample
 from certuary.portal.deps import deps_of
 from certuary.portal.profile_editor import STARTING_TEXT, Edited, edit, open_editor, refuse
 from certuary.portal.profile_use import ProfileUse, ProfileUses
@@ -279,7 +280,6 @@ def _editor_page(request: HttpRequest, record: Record | None, edited: Edited) ->
         "title": "New profile" if record is None else f"Edit {record.values['name']}",
         "edited": edited,
         "form": edited.form,
-        "is_part": is_part,
         "back_url": "/profiles/" if record is None else f"/profiles/{record.id}/",
         **_preview(request, edited),
     }
@@ -295,7 +295,7 @@ def _preview(request: HttpRequest, edited: Edited) -> dict[str, Any]:
         sample = sample_certificate(edited.profile, now=deps_of(request).clock.now())
     except CertuaryError as problem:
         return {"preview_problem": problem.detail}
-    return {"preview": decode_certificate(sample), "preview_pem": certificate_pem(sample)}
+    return {"preview": decode_sample(sample), "preview_pem": sample.public_bytes(Encoding.PEM).decode()}
 
 
 def _issuing_authorities(request: HttpRequest) -> tuple[str, ...]:

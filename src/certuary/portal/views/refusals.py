@@ -20,7 +20,7 @@ from certuary.core.est import Operation
 from certuary.core.refusals import EXPLANATIONS, explain
 from certuary.errors import CertuaryError
 from certuary.est.error_map import http_status
-from certuary.portal.decoded import DecodedGroup, decode_certificate, decode_csr
+from certuary.portal.certificate_fields import Section, decode_csr, decode_sample
 from certuary.portal.deps import address_of, deps_of
 from certuary.portal.forms.refusals import TryForm
 from certuary.portal.problem import problem_page
@@ -233,7 +233,7 @@ def _detail(event: FoundEvent) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {}
 
 
-def _decoded(csr_der: bytes | None) -> tuple[DecodedGroup, ...]:
+def _decoded(csr_der: bytes | None) -> tuple[Section, ...]:
     try:
         return () if csr_der is None else decode_csr(parse_csr(csr_der))
     except CertuaryError:
@@ -290,7 +290,7 @@ def _shown(done: Rehearsed) -> dict[str, Any]:
     if done.plan is not None:
         # Signed with a key that is thrown away, only so that the one decoder can read it.
         sample = sign_plan(done.plan, ec.generate_private_key(ec.SECP256R1())).certificate
-        shown["certificate"] = decode_certificate(sample)
+        shown["certificate"] = decode_sample(sample)
     return shown
 
 

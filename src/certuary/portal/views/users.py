@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from certuary.errors import CertuaryError, Conflict, InvalidSeal, NotPermitted
@@ -15,20 +15,18 @@ from certuary.portal.deps import deps_of
 from certuary.portal.forms.users import CompromisedForm, NewUserForm, RoleForm
 from certuary.portal.history import history
 from certuary.portal.people import (
-    ROLE_MEANINGS,
-    ROLE_NAMES,
     find_user,
     group_ids_of,
     groups_in_words,
     groups_seen,
     may_change,
-    role_in_words,
     roles_given_by,
     users_seen,
     viewer,
 )
 from certuary.portal.problem import problem_page
-from certuary.portal.rows import SealStates
+from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES, role_in_words
+from certuary.portal.rows import SealStates, moment_cell
 from certuary.portal.second_factors import Factors, are_as_signed, factors_by_user, factors_of
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import (
@@ -42,7 +40,7 @@ from certuary.portal.tables import (
     table_response,
     without,
 )
-from certuary.portal.templatetags.portal import moment, state
+from certuary.portal.templatetags.portal import state
 from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.manage_user import signed_with
 from certuary.services.ports import Record
@@ -114,7 +112,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
         "number": record.id,
         "role": role_in_words(role),
         "role_meaning": ROLE_MEANINGS.get(role, ""),
-        "groups": _groups(request, record),
+        "groups": _groups(record, deps_of(request).records.all("group")),
         "factors": factors_of(number),
         "factors_hold": are_as_signed(record),
         "seal": states.cell(record),
@@ -262,7 +260,7 @@ def _chips(request: HttpRequest) -> tuple[Chip, ...]:
 
 
 def _rows(request: HttpRequest, page: list[Record], *, is_whole: bool) -> tuple[Row, ...]:
-    states = SealStates(request)
+    states, groups = SealStates(request), deps_of(request).records.all("group")
     factors = factors_by_user([number for user in page if isinstance(number := user.id, int)])
     signed_in = last_sign_ins([str(user.values["name"]) for user in page])
     rows = tuple(
@@ -270,10 +268,10 @@ def _rows(request: HttpRequest, page: list[Record], *, is_whole: bool) -> tuple[
             cells=(
                 Cell(text=str(user.values["name"]), url=f"/users/{user.id}/"),
                 Cell(text=role_in_words(user.values["role"])),
-                Cell(text=_groups(request, user)),
+                Cell(text=_groups(user, groups)),
                 _state_cell(user),
                 _factor_cell(factors.get(user.id)),  # type: ignore[arg-type]  # a user's number
-                _moment_cell(signed_in.get(str(user.values["name"]))),
+                moment_cell(signed_in.get(str(user.values["name"]))),
                 states.cell(user),
             ),
             is_broken=states.is_broken(user),
@@ -297,14 +295,10 @@ def _factor_cell(factors: Factors | None) -> Cell:
     return Cell(text=factors.in_words)
 
 
-def _moment_cell(at: Any) -> Cell:
-    return Cell(text="never" if at is None else at.isoformat(), html=format_html("{}", moment(at)))
-
-
-def _groups(request: HttpRequest, user: Record) -> str:
+def _groups(user: Record, groups: Sequence[Record]) -> str:
     if user.values["role"] == CA_ADMINISTRATOR:
         return "All"
-    return groups_in_words(deps_of(request).records.all("group"), group_ids_of(user))
+    return groups_in_words(groups, group_ids_of(user))
 
 
 def _as_it_is(request: HttpRequest, user: Record) -> dict[str, object]:
