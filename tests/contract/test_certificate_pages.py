@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from certuary.store.certificate_history import enrolment_of, events_of
 from certuary.store.certificate_pages import CertificateSearch, find_by_fingerprint, search_certificates
 from certuary.store.models import Application, AuditEvent, Enrolment, Group, Profile, ProfileVersion
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import NOW, certificate_row
+from tests.contract.rows import NOW, application_values, certificate_row
 from tests.memory_records import MARKER
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -207,9 +207,33 @@ def test_a_seldom_event_is_found_in_steps(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(len(part) for part in all_found(AuditSearch(kind="seal"))) == 1
 
 
+def add_application(name: str, group_code: str, *, since: datetime, until: datetime | None = None) -> int:
+    group, _ = Group.objects.get_or_create(
+        code=group_code, defaults={"name": group_code, "revision": 1, "created_at": NOW}
+    )
+    values = application_values(name, username=f"{name}-{group_code}") | {"group_id": group.pk}
+    row = Application.objects.create(**values, revision=1, created_at=since, removed_at=until)
+    return int(row.pk)
+
+
+def test_a_name_that_was_given_again_reaches_the_events_of_its_own_time() -> None:
+    add_application("gate", "GRP_008", since=NOW - 9 * DAY, until=NOW - 5 * DAY)
+    ours = add_application("gate", "GRP_009", since=NOW - 4 * DAY)
+    for at, target in ((NOW - 6 * DAY, "theirs"), (NOW - 3 * DAY, "ours")):
+        add_events(1, actor="gate", at=at, target=target)
+        add_events(1, actor_kind="user", actor=f"of {target}", at=at, target="application:gate")
+    reach = Reach(user="olga", application_names=("gate",), application_ids=(ours,))
+    found = [stored.event for stored in search_events(AuditSearch(reach=reach)).events]
+    assert {(event.actor, event.target) for event in found} == {
+        ("gate", "ours"),
+        ("of ours", "application:gate"),
+    }
+
+
 def test_a_reach_holds_ones_own_acts_and_ones_applications() -> None:
-    (mine,) = store(application_id=5)
-    (other,) = store(application_id=6)
+    ours = add_application("one", "GRP_009", since=NOW - DAY)
+    (mine,) = store(application_id=ours)
+    (other,) = store(application_id=ours + 1)
     add_events(1, actor="one", target="a")
     add_events(1, actor="two", target="b")
     add_events(1, actor_kind="user", actor="olga", target="c")
@@ -218,7 +242,7 @@ def test_a_reach_holds_ones_own_acts_and_ones_applications() -> None:
     for row in (mine, other):
         serial = serial_to_text(row.serial)
         add_events(1, kind="certificate.revoked", actor_kind="user", actor="x", target=serial)
-    reach = Reach(user="olga", application_names=("one",), application_ids=(5,))
+    reach = Reach(user="olga", application_names=("one",), application_ids=(ours,))
     found = {stored.event.target for stored in search_events(AuditSearch(reach=reach)).events}
     assert found == {"a", "c", "application:one", serial_to_text(mine.serial)}
 

@@ -17,7 +17,7 @@ ROLE_MEANINGS: Final[Mapping[str, str]] = {
     CA_ADMINISTRATOR: "CAs, keys, users: everything, in all groups.",
     ADMINISTRATOR: "Profiles, labels, properties; applications, officers and auditors of its groups.",
     OFFICER: "Certificates of its groups: approve, revoke, search.",
-    AUDITOR: "Reads what its groups have, and changes nothing.",
+    AUDITOR: "Reads what its groups have, or everything when it has no group; changes nothing.",
 }
 
 

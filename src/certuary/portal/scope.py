@@ -10,7 +10,7 @@ from certuary.errors import NotFound
 from certuary.portal.columns import numbers
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
-from certuary.services.entitlement import AUDITOR, CA_ADMINISTRATOR
+from certuary.services.entitlement import sees_everything
 from certuary.services.ports import Record
 from certuary.store.audit_pages import Reach
 from certuary.store.database import read
@@ -29,8 +29,9 @@ class Scope:
     def of(cls, request: HttpRequest) -> Scope:
         user = request.user
         assert isinstance(user, PortalUser)
-        groups = None if user.role == CA_ADMINISTRATOR else frozenset(numbers(user.group_ids))
-        return cls(user=user.name, role=user.role, group_ids=groups)
+        groups = frozenset(numbers(user.group_ids))
+        seen = None if sees_everything(user.role, groups) else groups
+        return cls(user=user.name, role=user.role, group_ids=seen)
 
     @property
     def sees_everything(self) -> bool:
@@ -65,8 +66,7 @@ class Scope:
         return True
 
     def audit_reach(self) -> Reach | None:
-        """An auditor reads the whole log: what happened is not divided by groups."""
-        if self.group_ids is None or self.role == AUDITOR:
+        if self.group_ids is None:
             return None
         rows = Application.objects.filter(group_id__in=self.group_ids).values_list("id", "name")
         found = read(lambda: list(rows))

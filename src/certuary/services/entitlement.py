@@ -2,12 +2,13 @@
 
 A CA Administrator may change everything. An Administrator changes profiles, labels and properties, and within its
 own groups the groups themselves, applications, officers and auditors. An Officer revokes certificates of its
-groups' applications. An Auditor changes nothing. Everybody may change their own password and second factors.
+groups' applications. An Auditor changes nothing, and reads what its groups have, or everything when it has none:
+only a CA Administrator makes such a one. Everybody may change their own password and second factors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +59,11 @@ def check_may_change(actor: Actor, kind: RecordKind, *, before: Values | None, a
     if actor.role == ADMINISTRATOR and all(_ADMINISTRATOR_MAY[kind](actor, state) for state in states):
         return
     raise NotPermitted(f"the role {actor.role} of {actor.name} does not allow this change of {_a(kind)}")
+
+
+def sees_everything(role: str, group_ids: Collection[object]) -> bool:
+    """Whoever does not sees what belongs to the user's groups."""
+    return role == CA_ADMINISTRATOR or (role == AUDITOR and not group_ids)
 
 
 def check_may_revoke(actor: Actor, group_id: int | None) -> None:

@@ -11,7 +11,13 @@ from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
 from certuary.services.authenticate_user import actor_of
 from certuary.services.change_record import ChangeDeps, change_records, record_name
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, check_is_ca_administrator, parse_role
+from certuary.services.entitlement import (
+    CA_ADMINISTRATOR,
+    Actor,
+    check_is_ca_administrator,
+    parse_role,
+    sees_everything,
+)
 from certuary.services.find_record import find_group, find_named
 from certuary.services.high_water import HighWater
 from certuary.services.names_and_times import checked_name, checked_password
@@ -66,7 +72,7 @@ class SignedRecord:
 def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeDeps) -> UserSaved:
     role = parse_role(request.role)
     group_ids = _numbers_of(request.groups, deps)
-    if not group_ids and role != CA_ADMINISTRATOR:
+    if not group_ids and not sees_everything(role, group_ids):
         raise InvalidValue(f"a user of role {role} belongs to at least one group: --group", rule="user-group")
     password = generate_password() if request.password is None else checked_password(request.password)
     name = checked_name(request.name, "a user")
@@ -143,7 +149,7 @@ def change_user(actor: Actor, name: str, *, role: str, groups: Sequence[str], de
         raise Conflict("another user changes your role and groups, not you", rule="own-role")
     new_role = parse_role(role)
     group_ids = _numbers_of(groups, deps)
-    if not group_ids and new_role != CA_ADMINISTRATOR:
+    if not group_ids and not sees_everything(new_role, group_ids):
         raise InvalidValue(f"a user of role {new_role} belongs to at least one group", rule="user-group")
     with change_records(actor, deps) as changes:
         if new_role != CA_ADMINISTRATOR and _is_last_ca_administrator(user, deps):

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat, Substr
 
 from certuary.services.ports import StoredEvent
 from certuary.store.audit import stored_event
 from certuary.store.database import read
 from certuary.store.events_by_time import SLACK, first_number_at
-from certuary.store.models import AuditEvent, Certificate
+from certuary.store.models import Application, AuditEvent, Certificate
 
 LOOKED_AT: Final = 10_000
 _EXPORTED: Final = 1000
+_TARGET_LENGTH: Final = 128
+SLACK_OF_NAMES: Final = timedelta(seconds=5)
+"""An event is written a moment after its row; a node serves an application for two seconds after its removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +129,30 @@ def _matching(rows: QuerySet[AuditEvent], wanted: AuditSearch) -> QuerySet[Audit
 
 
 def _within(rows: QuerySet[AuditEvent], reach: Reach | None) -> QuerySet[AuditEvent]:
+    """A name can be given again once its application is removed: events count to whoever had it at their time.
+
+    That is asked of those few events alone whose name is among the reach's.
+    """
     if reach is None:
         return rows
-    names = reach.application_names
-    own = Certificate.objects.filter(serial=OuterRef("target"), application_id__in=reach.application_ids)
+    targets = [f"application:{name}"[:_TARGET_LENGTH] for name in reach.application_names]
+    own = Application.objects.filter(id__in=reach.application_ids)
+    had_it = own.filter(created_at__lte=OuterRef("at") + SLACK_OF_NAMES).filter(
+        Q(removed_at__isnull=True) | Q(removed_at__gte=OuterRef("at") - SLACK_OF_NAMES)
+    )
+    named = had_it.annotate(target=Substr(Concat(Value("application:"), "name"), 1, _TARGET_LENGTH))
+    certificates = Certificate.objects.filter(
+        serial=OuterRef("target"), application_id__in=reach.application_ids
+    )
     return rows.filter(
         Q(actor_kind="user", actor=reach.user)
-        | Q(actor_kind="application", actor__in=names)
-        | Q(target__in=[f"application:{name}"[:128] for name in names])
-        | (Q(kind="certificate.revoked") & Exists(own))
+        | Q(target=f"user:{reach.user}"[:_TARGET_LENGTH])
+        | (
+            Q(actor_kind="application", actor__in=reach.application_names)
+            & Exists(had_it.filter(name=OuterRef("actor")))
+        )
+        | (Q(target__in=targets) & Exists(named.filter(target=OuterRef("target"))))
+        | (Q(kind="certificate.revoked") & Exists(certificates))
     )
 
 

@@ -80,11 +80,21 @@ def test_a_brought_password_is_not_shown() -> None:
     assert saved.record.values["role"] == "ca-administrator"
 
 
-@pytest.mark.parametrize("role", ["administrator", "officer", "auditor"])
+@pytest.mark.parametrize("role", ["administrator", "officer"])
 def test_a_user_of_these_roles_needs_a_group(role: str) -> None:
     _, deps = installation()
     with pytest.raises(InvalidValue, match="--group"):
         add_user(ROOT_USER, new(role=role, groups=()), PASSWORDS, deps)
+
+
+def test_an_auditor_without_groups_who_reads_everything_is_made_by_a_ca_administrator_alone() -> None:
+    records, deps = installation()
+    limited = Actor(name="paul", role="administrator", group_ids=frozenset({1}))
+    with pytest.raises(NotPermitted):
+        add_user(limited, new(role="auditor", groups=()), PASSWORDS, deps)
+    saved = add_user(ROOT_USER, new(role="auditor", groups=()), PASSWORDS, deps)
+    assert saved.record.values["group_ids"] == []
+    assert records.find("user", id=saved.record.id) is not None
 
 
 @pytest.mark.parametrize(

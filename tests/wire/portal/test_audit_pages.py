@@ -11,8 +11,10 @@ import tracemalloc
 import pytest
 
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
+from certuary.services.manage_user import NewUser, add_user
+from certuary.services.register_application import remove_application
 from tests.wire.portal.certificates import add_application
-from tests.wire.portal.pages import Page, Portal, PortalClient, SignIn, text_of
+from tests.wire.portal.pages import PASSWORD, Page, Portal, PortalClient, SignIn, text_of
 
 
 def add_events(count: int, **changes: object) -> None:
@@ -101,7 +103,7 @@ def test_script_in_an_event_stays_text(client: PortalClient) -> None:
         assert "alert(1)" in page
 
 
-@pytest.mark.parametrize("role", [ADMINISTRATOR, OFFICER])
+@pytest.mark.parametrize("role", [ADMINISTRATOR, OFFICER, AUDITOR])
 def test_who_has_groups_reads_of_them_and_of_what_they_did(
     role: str, portal: Portal, sign_in: SignIn
 ) -> None:
@@ -121,11 +123,39 @@ def test_who_has_groups_reads_of_them_and_of_what_they_did(
         assert client.get(f"/audit/{event.pk}/").status_code == 404
 
 
-def test_an_auditor_reads_everything_and_sees_whether_the_checkpoint_holds(
+def test_a_name_that_is_given_again_brings_no_events_of_whoever_had_it_before(
+    portal: Portal, sign_in: SignIn
+) -> None:
+    add_application(portal, "gate", "GRP_002")
+    add_events(1, actor="gate", target="of-theirs")
+    actor, deps = portal.changes_as()
+    remove_application(actor, "gate", deps)
+    for table, column in (
+        ("audit_events", "at"),
+        ("applications", "created_at"),
+        ("applications", "removed_at"),
+    ):
+        portal.execute(f"UPDATE {table} SET {column} = datetime({column}, '-1 minute')")  # ours
+    add_application(portal, "gate", "GRP_001")
+    add_events(1, actor="gate", target="of-ours")
+    text = text_of(sign_in(AUDITOR, ("GRP_001",)).get("/audit/"))
+    assert "of-ours" in text
+    assert "of-theirs" not in text
+
+
+def test_an_auditor_without_groups_reads_everything_and_sees_whether_the_checkpoint_holds(
     portal: Portal, sign_in: SignIn
 ) -> None:
     add_application(portal, "theirs", "GRP_002")
-    client = sign_in(AUDITOR, ("GRP_001",))
+    actor, deps = portal.changes_as()
+    add_user(
+        actor,
+        NewUser(name="overseer", role=AUDITOR, groups=(), password=PASSWORD),
+        portal.deps.passwords,
+        deps,
+    )
+    client = PortalClient()
+    client.sign_in("overseer")
     page = text_of(client.get("/audit/"))
     assert "application:theirs" in page
     assert "No checkpoint yet" in page

@@ -18,7 +18,7 @@ from certuary.portal.api.tokens import ApiCaller, find_caller
 from certuary.portal.deps import address_of, change_deps_of, deps_of
 from certuary.portal.signing import sign_as
 from certuary.services.change_record import ChangeDeps
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
+from certuary.services.entitlement import Actor, sees_everything
 
 SIGNATURE_HEADER = "Certuary-Sign"
 _log = structlog.get_logger("certuary.portal")
@@ -52,7 +52,8 @@ def caller_of(request: HttpRequest, scope: str) -> ApiCaller:
 
 def group_ids_of(caller: ApiCaller) -> tuple[int, ...] | None:
     """None is every group."""
-    return None if caller.actor.role == CA_ADMINISTRATOR else tuple(sorted(caller.actor.group_ids))
+    actor = caller.actor
+    return None if sees_everything(actor.role, actor.group_ids) else tuple(sorted(actor.group_ids))
 
 
 def check_group(caller: ApiCaller, group_id: object, what: str) -> None:

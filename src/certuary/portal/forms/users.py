@@ -11,7 +11,7 @@ from django.utils import timezone
 from certuary.errors import InvalidValue
 from certuary.portal.forms.base import PortalForm
 from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES
-from certuary.services.entitlement import CA_ADMINISTRATOR
+from certuary.services.entitlement import CA_ADMINISTRATOR, sees_everything
 from certuary.services.names_and_times import checked_name
 from certuary.services.ports import Record
 
@@ -24,7 +24,8 @@ class RoleForm(PortalForm):
         label="Groups",
         required=False,
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
-        help_text="What of the installation the user sees and works on. A CA Administrator needs none: all are theirs.",
+        help_text="What of the installation the user sees and works on. A CA Administrator needs none: all are theirs. "
+        "An Auditor without groups reads everything.",
     )
 
     def __init__(self, roles: Sequence[str], groups: Sequence[Record], *args: Any, **kwargs: Any) -> None:
@@ -32,6 +33,7 @@ class RoleForm(PortalForm):
         role, chosen = self.fields["role"], self.fields["groups"]
         assert isinstance(role, forms.ChoiceField)
         assert isinstance(chosen, forms.MultipleChoiceField)
+        self._gives_all = CA_ADMINISTRATOR in roles
         role.choices = [(name, f"{ROLE_NAMES[name]}: {ROLE_MEANINGS[name]}") for name in roles]
         chosen.choices = [
             (str(group.values["code"]), f"{group.values['code']} {group.values['name']}") for group in groups
@@ -39,7 +41,10 @@ class RoleForm(PortalForm):
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
-        if values.get("role") not in (None, CA_ADMINISTRATOR) and not values.get("groups"):
+        role = values.get("role")
+        # Who may not make a CA Administrator does not make one who reads everything, either.
+        needs_none = self._gives_all and sees_everything(str(role), ())
+        if role is not None and not needs_none and not values.get("groups"):
             self.add_error("groups", "A user of this role belongs to at least one group.")
         return values
 

@@ -41,7 +41,7 @@ from certuary.portal.tables import (
     without,
 )
 from certuary.portal.templatetags.portal import state
-from certuary.services.entitlement import CA_ADMINISTRATOR
+from certuary.services.entitlement import CA_ADMINISTRATOR, sees_everything
 from certuary.services.manage_user import signed_with
 from certuary.services.ports import Record
 from certuary.services.signing_key import certificate_of
@@ -296,9 +296,8 @@ def _factor_cell(factors: Factors | None) -> Cell:
 
 
 def _groups(user: Record, groups: Sequence[Record]) -> str:
-    if user.values["role"] == CA_ADMINISTRATOR:
-        return "All"
-    return groups_in_words(groups, group_ids_of(user))
+    numbers = group_ids_of(user)
+    return "All" if sees_everything(str(user.values["role"]), numbers) else groups_in_words(groups, numbers)
 
 
 def _as_it_is(request: HttpRequest, user: Record) -> dict[str, object]:
