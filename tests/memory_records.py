@@ -101,6 +101,9 @@ class MemoryRecords:
         found = [record for record in self.rows.values() if record.kind == kind]
         return tuple(sorted(found, key=lambda record: str(record.values[_UNIQUE[kind][-1]])))
 
+    def is_told_of(self, kind: RecordKind, name: str) -> bool:
+        return any(row.target == f"{kind}:{name}" for row in self.audit)
+
     def retired(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(record for record in self.gone.values() if record.kind == kind)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,9 +170,11 @@ class Visitor:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
-def serious_findings(page: Page) -> list[str]:
+def serious_findings(page: Page, only: Sequence[str] = ()) -> list[str]:
+    """By all rules, or `only` by some."""
     page.evaluate(AXE.read_text() + "; undefined")
-    options = {"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]}
+    chosen = {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": _RULES}
+    options = {"runOnly": chosen, "resultTypes": ["violations"]}
     found: dict[str, Any] = page.evaluate(f"axe.run(document, {json.dumps(options)})")
     return [
         f"{one['impact']}: {one['help']}: {node['html'][:200]} {_measured(node)}"

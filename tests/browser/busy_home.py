@@ -211,7 +211,7 @@ def _alter(portal: Portal) -> None:
     )
 
 
-def make_history(server: RunningServer) -> str:
+def enrol_devices(server: RunningServer) -> str:
     """Devices come to the running server: some get certificates, some are refused. The id of the last refusal."""
     names = ("bench-1", "bench-2", "elsewhere-1", "bench-3", "bench-4", "elsewhere-2")
     request_id = ""

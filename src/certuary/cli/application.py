@@ -96,6 +96,12 @@ def add(
 def change(
     context: typer.Context,
     name: Name,
+    new_name: Annotated[
+        str | None, typer.Option("--name", metavar="NEW", help="Another name, which no application had.")
+    ] = None,
+    username: Annotated[
+        str | None, typer.Option("--username", help="Another username; the present one stops at once.")
+    ] = None,
     ip: Networks = None,
     profile: Profiles = None,
     label: Labels = None,
@@ -106,7 +112,8 @@ def change(
     """Give it other grants: what is named replaces what was there, an empty value removes it."""
     session = open_change(invocation(context))
     grants = _grants(session, ip, profile, label, group, subject_rule, expires)
-    saved = service.change_application(session.actor, name, grants, session.deps)
+    identity = service.Identity(name=new_name, username=username)
+    saved = service.change_application(session.actor, name, grants, session.deps, identity=identity)
     _show_saved(invocation(context), session, saved, "changed")
 
 

@@ -59,6 +59,9 @@ class BelievedRecords:
             records, believed = self._listed(kind)  # as in `_believed`
         return believed
 
+    def is_told_of(self, kind: RecordKind, name: str) -> bool:
+        return self._records.is_told_of(kind, name)
+
     def retired(self, kind: RecordKind) -> tuple[Record, ...]:
         return self._records.retired(kind)
 

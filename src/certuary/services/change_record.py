@@ -138,6 +138,14 @@ class RecordChanges:
         if record.kind == "profile" and "toml" in values:
             updated = self._add_profile_version(before, _next_version(before), values)
         self._audit(f"{record.kind}.changed", before, before.values, updated.values)
+        if record_name(updated) != record_name(before):
+            # What was done until now stands under the old name: who asks for the new one is led there.
+            self._audit(
+                f"{record.kind}.renamed",
+                updated,
+                {"name": record_name(before)},
+                {"name": record_name(updated)},
+            )
         return updated
 
     def adopt(self, record: Record) -> None:

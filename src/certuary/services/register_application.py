@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from certuary.core.subject_rule import SubjectRule
 from certuary.core.values import parse_network
-from certuary.errors import InvalidValue, NotFound
+from certuary.errors import AlreadyExists, InvalidValue, NotFound
 from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import (
@@ -55,6 +56,14 @@ class NewApplication:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What people call an application, and what it authenticates with. None leaves it as it is."""
+
+    name: str | None = None
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """`generated_password` is shown once and kept nowhere."""
 
@@ -64,6 +73,9 @@ class Registered:
 
     def __repr__(self) -> str:
         return f"Registered({self.record.values['name']!r})"
+
+
+_AS_IT_IS: Final = Identity()
 
 
 def register_application(
@@ -89,10 +101,15 @@ def hash_typed_password(password: str, passwords: Passwords) -> HashedPassword:
     return HashedPassword(passwords.hash(checked_password(password)))
 
 
-def change_application(actor: Actor, name: str, grants: Grants, deps: ChangeDeps) -> Registered:
-    """Give it other networks, profiles, labels, names, another group or end."""
+def change_application(
+    actor: Actor, name: str, grants: Grants, deps: ChangeDeps, *, identity: Identity = _AS_IT_IS
+) -> Registered:
+    """Give it other networks, profiles, labels, names, another group or end; another name or username.
+
+    A username that is taken is `AlreadyExists`, a name that another application has or had, too.
+    """
     application = find_named(deps.records, "application", name)
-    values = granted(grants, deps.records)
+    values = {**_identified(application, identity, deps.records), **granted(grants, deps.records)}
     if not values:
         raise InvalidValue("name at least one thing to change", rule="nothing-to-change")
     with change_records(actor, deps) as changes:
@@ -141,6 +158,22 @@ def granted(grants: Grants, records: RecordStore) -> dict[str, object]:
     if grants.expires_at is not None or grants.never_expires:
         values["expires_at"] = None if grants.never_expires else grants.expires_at
     return values
+
+
+def _identified(application: Record, identity: Identity, records: RecordStore) -> dict[str, object]:
+    """The columns that differ."""
+    given: dict[str, object] = {}
+    if identity.name is not None:
+        given["name"] = checked_name(identity.name, "an application")
+    if identity.username is not None:
+        given["username"] = checked_username(identity.username)
+    changed = {key: value for key, value in given.items() if value != application.values[key]}
+    if "name" in changed and records.is_told_of("application", str(changed["name"])):
+        raise AlreadyExists(
+            f"the audit log tells of an application {changed['name']!r} already, and events go by name; "
+            "choose a name that none had"
+        )
+    return changed
 
 
 def _hash_of(password: str | HashedPassword | None, passwords: Passwords) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from certuary.services.ports import AuditRow, StoredEvent
 from certuary.store.database import database_errors, read
@@ -48,13 +49,18 @@ def all_events(wanted: AuditFilter = EVERY_EVENT, *, after: int = 0) -> Iterator
 
 
 def events_about(
-    targets: Sequence[str], *, before: int | None = None, limit: int = 20
+    targets: Sequence[str], *, before: int | None = None, since: datetime | None = None, limit: int = 20
 ) -> tuple[StoredEvent, ...]:
-    """What was done to records, such as "application:line-1", newest first; what applications did is not in it."""
+    """What was done to records, such as "application:line-1", newest first; what applications did is not in it.
+
+    `since` leaves out what was done to a record that had the name before.
+    """
     # In words of its own: SQLite takes a partial index only where its condition stands in the statement.
     rows = AuditEvent.objects.filter(target__in=targets).extra(where=[_NOT_OF_APPLICATIONS])  # noqa: S610  # a constant
     if before is not None:
         rows = rows.filter(id__lt=before)
+    if since is not None:
+        rows = rows.filter(at__gte=since)
     return read(
         lambda: tuple(stored_event(row) for row in rows.order_by("-id")[: max(1, min(limit, MAX_PAGE))])
     )

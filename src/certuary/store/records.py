@@ -30,6 +30,7 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.store import authenticators, certificate_rows, manifests, record_rows
+from certuary.store.audit import events_about
 from certuary.store.database import read
 from certuary.store.event_stream import EventStream, EventWriter, no_chain
 from certuary.store.models import (
@@ -76,6 +77,9 @@ class DjangoRecordStore:
 
     def all(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(read(lambda: record_rows.select(kind)))
+
+    def is_told_of(self, kind: RecordKind, name: str) -> bool:
+        return bool(events_about((f"{kind}:{name}",), limit=1))
 
     def retired(self, kind: RecordKind) -> tuple[Record, ...]:
         return tuple(read(lambda: record_rows.select(kind, removed_at__isnull=False)))

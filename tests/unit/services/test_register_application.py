@@ -10,6 +10,7 @@ from certuary.services.register_application import (
     ANY_ADDRESS,
     ANY_NAME,
     Grants,
+    Identity,
     NewApplication,
     change_application,
     hash_typed_password,
@@ -169,6 +170,37 @@ def test_a_change_can_take_a_limit_away_and_warns_of_it() -> None:
     assert saved.record.values["expires_at"] is None
     assert saved.record.values["labels"] == []
     assert saved.warnings == (ANY_ADDRESS, ANY_NAME)
+
+
+def test_another_name_and_username_keep_the_password_and_are_told_under_both_names() -> None:
+    records, deps = installation()
+    before = register_application(ROOT_USER, new(), PASSWORDS, deps).record.values
+    identity = Identity(name="line-2", username="line-2-user")
+    saved = change_application(ROOT_USER, "line-1", Grants(), deps, identity=identity)
+    assert saved.record.values == {**before, "name": "line-2", "username": "line-2-user"}
+    assert [(row.kind, row.target) for row in records.audit][-2:] == [
+        ("application.changed", "application:line-1"),
+        ("application.renamed", "application:line-2"),
+    ]
+
+
+def test_a_name_that_another_application_had_is_not_taken_by_a_change() -> None:
+    _, deps = installation()
+    register_application(ROOT_USER, new(), PASSWORDS, deps)
+    register_application(ROOT_USER, new(name="gone", username="gone"), PASSWORDS, deps)
+    remove_application(ROOT_USER, "gone", deps)
+    with pytest.raises(AlreadyExists, match="choose a name that none had"):
+        change_application(ROOT_USER, "line-1", Grants(), deps, identity=Identity(name="gone"))
+    with pytest.raises(InvalidValue, match="at least one thing"):
+        change_application(ROOT_USER, "line-1", Grants(), deps, identity=Identity(name="line-1"))
+
+
+def test_a_username_that_is_taken_is_not_given_by_a_change() -> None:
+    _, deps = installation()
+    register_application(ROOT_USER, new(), PASSWORDS, deps)
+    register_application(ROOT_USER, new(name="other", username="other"), PASSWORDS, deps)
+    with pytest.raises(AlreadyExists):
+        change_application(ROOT_USER, "line-1", Grants(), deps, identity=Identity(username="other"))
 
 
 def test_a_change_of_nothing_is_refused() -> None:

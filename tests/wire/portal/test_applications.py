@@ -212,6 +212,29 @@ def test_an_edit_shows_only_what_changes_and_signs_it(
     assert find(portal).version == 2
 
 
+def test_name_and_username_are_edited_with_a_warning_and_the_history_goes_on(
+    portal: Portal, client: PortalClient, confirm: Confirm
+) -> None:
+    record = register(portal)
+    register(portal, "taken")
+    edit = f"/applications/{record.id}/edit/"
+    for column in ("name", "username"):
+        answer = client.post_form(edit, {**FORM, column: "taken"})
+        assert f"There is an application with this {column} already" in text_of(answer)
+    url = propose(client, edit, name="line-2", username="line-2-user")
+    shown = text_of(client.get(url))
+    assert "was line-1 becomes line-2" in shown
+    assert "Its clients must use the new username" in shown
+    assert confirm(client, url).status_code == 302
+    assert find(portal, "line-2").id == record.id
+    assert find(portal, "line-2").values["username"] == "line-2-user"
+    history = text_of(client.get(f"/applications/{record.id}/"))
+    assert "renamed" in history
+    assert "What came before" in history
+    again = client.post_form(edit, {**FORM, "name": "line-1", "username": "line-2-user"})
+    assert "An application had this name before" in text_of(again)
+
+
 def test_a_record_changed_after_it_was_shown_is_not_signed(portal: Portal, client: PortalClient) -> None:
     record = register(portal)
     url = propose(client, f"/applications/{record.id}/edit/", networks="10.1.0.0/16")

@@ -14,13 +14,21 @@ from certuary.portal.api.callers import caller_of, check_group, group_ids_of, si
 from certuary.portal.api.describe import Describer
 from certuary.portal.api.idempotency import Answer, change
 from certuary.portal.api.pages import PageQuery, page, text_cursor
-from certuary.portal.api.schemas import ApplicationGiven, GrantsGiven, Item, Page, PasswordGiven
+from certuary.portal.api.schemas import (
+    ApplicationChanged,
+    ApplicationGiven,
+    GrantsGiven,
+    Item,
+    Page,
+    PasswordGiven,
+)
 from certuary.portal.api.tokens import ApiCaller
 from certuary.portal.deps import deps_of
 from certuary.services.find_record import find_named
 from certuary.services.ports import Record
 from certuary.services.register_application import (
     Grants,
+    Identity,
     NewApplication,
     Registered,
     change_application,
@@ -75,11 +83,12 @@ def create_application(request: HttpRequest, given: ApplicationGiven) -> Answer:
 
 @router.patch("/{name}", response=Item, summary="Change what an application may do")
 @change
-def patch_application(request: HttpRequest, name: str, given: GrantsGiven) -> Answer:
+def patch_application(request: HttpRequest, name: str, given: ApplicationChanged) -> Answer:
     caller = caller_of(request, WRITE)
     _own(request, caller, name)
     actor, deps = sign(request, caller)
-    return _answer(request, change_application(actor, name, _grants(given), deps))
+    identity = Identity(name=given.name, username=given.username)
+    return _answer(request, change_application(actor, name, _grants(given), deps, identity=identity))
 
 
 @router.post("/{name}/disable", response=Item, summary="Disable an application")

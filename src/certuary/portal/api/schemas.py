@@ -36,6 +36,11 @@ class GrantsGiven(Given):
     never_expires: bool = False
 
 
+class ApplicationChanged(GrantsGiven):
+    name: str | None = Field(None, max_length=64, description="another name, which no application had")
+    username: str | None = Field(None, max_length=128, description="another username; the present one stops")
+
+
 class ApplicationGiven(GrantsGiven):
     name: str = Field(max_length=64)
     username: str = Field(max_length=128)

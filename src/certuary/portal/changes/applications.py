@@ -24,6 +24,7 @@ from certuary.services.passwords import HashedPassword
 from certuary.services.ports import Record, RecordStore
 from certuary.services.register_application import (
     Grants,
+    Identity,
     NewApplication,
     change_application,
     granted,
@@ -169,9 +170,10 @@ class EditApplication:
         record = find_application(request, int(content["id"]))
         names, endpoints = Names.read(deps.records), Endpoints.read(deps.records)
         now = deps.clock.now()
-        after = {**record.values, **granted(grants_of(content), deps.records)}
+        given = {"name": content["name"], "username": content["username"]}
+        after = {**record.values, **given, **granted(grants_of(content), deps.records)}
         groups = _only_changed(
-            grant_groups(record.values, names, endpoints, now), grant_groups(after, names, endpoints, now)
+            _all_groups(record.values, names, endpoints, now), _all_groups(after, names, endpoints, now)
         )
         if not groups:
             raise Conflict("nothing differs from what is there; there is nothing to sign")
@@ -186,8 +188,10 @@ class EditApplication:
 
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         record = find_application(request, int(content["id"]))
-        change_application(actor, str(record.values["name"]), grants_of(content), deps)
-        return Done(message=f"{record.values['name']} is changed", url=_page(record))
+        identity = Identity(name=str(content["name"]), username=str(content["username"]))
+        name = str(record.values["name"])
+        saved = change_application(actor, name, grants_of(content), deps, identity=identity)
+        return Done(message=f"{saved.record.values['name']} is changed", url=_page(record))
 
 
 class SetEnabled:
@@ -289,6 +293,19 @@ class DeleteApplication:
         return Done(message=f"{record.values['name']} is deleted", url=_LIST)
 
 
+def _all_groups(
+    values: Mapping[str, object], names: Names, endpoints: Endpoints, now: datetime
+) -> tuple[ReviewGroup, ...]:
+    identity = ReviewGroup(
+        title=IDENTITY,
+        lines=(
+            Line(label="Name", value=str(values["name"]), meaning=_RENAMED),
+            Line(label="Username", value=str(values["username"]), warning=_OTHER_USERNAME),
+        ),
+    )
+    return (identity, *grant_groups(values, names, endpoints, now))
+
+
 def _edited_at(form_url: str, group: ReviewGroup) -> ReviewGroup:
     """Edit leads to the group's own part of the form."""
     return replace(group, edit_url=f"{form_url}#{_SECTIONS[group.title]}")
@@ -309,6 +326,8 @@ def typed_password(content: Content) -> HashedPassword | None:
     return HashedPassword(str(content["password_hash"])) if content["password_hash"] else None
 
 
+_RENAMED = "What it did so far stays in the audit log under its old name; certificates and password stay as they are."
+_OTHER_USERNAME = "Its clients must use the new username: the old one stops within two seconds"
 _DISABLED = "Within two seconds no process lets it in: not by password, and not by a certificate of its."
 
 

@@ -138,7 +138,7 @@ class GrantFields(PortalForm):
         return text
 
 
-class NewApplicationForm(PasswordFields, GrantFields):
+class IdentityFields(PortalForm):
     name = forms.CharField(
         label="Name",
         max_length=64,
@@ -153,7 +153,6 @@ class NewApplicationForm(PasswordFields, GrantFields):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
-    field_order = ("name", "username")
 
     def clean_name(self) -> str:
         return str(_checked(lambda text: checked_name(text, "an application"), self.cleaned_data["name"]))
@@ -162,8 +161,14 @@ class NewApplicationForm(PasswordFields, GrantFields):
         return str(_checked(checked_username, self.cleaned_data["username"]))
 
 
-class EditApplicationForm(GrantFields):
-    """Name and username stay: certificates and the audit log know the application by them."""
+class NewApplicationForm(PasswordFields, IdentityFields, GrantFields):
+    field_order = ("name", "username")
+
+
+class EditApplicationForm(IdentityFields, GrantFields):
+    """The password has a page of its own: Rotate password."""
+
+    field_order = ("name", "username")
 
 
 def choices_of(records: Iterable[Record], value: str, *shown: str) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from certuary.portal.forms.applications import (
     KEEP,
     TYPE,
     EditApplicationForm,
+    IdentityFields,
     NewApplicationForm,
     PasswordFields,
     choices_of,
@@ -48,7 +49,7 @@ def new_application(request: HttpRequest) -> HttpResponse:
         form = NewApplicationForm(initial=initial, kept=bool(kept.hash), **more)
         return _form(request, form, "New application", "/applications/")
     form = NewApplicationForm(_posted(request, kept), kept=bool(kept.hash), **more)
-    _refuse_taken(request, form)
+    _refuse_taken(request, form, but=None)
     if form.is_valid() and "check" not in request.POST:
         return redirect(propose(request, _NEW, {**_content(form), "password_hash": kept.take()}))
     return _form(request, form, "New application", "/applications/")
@@ -66,6 +67,8 @@ def edit_application(request: HttpRequest, number: int) -> HttpResponse:
     form = EditApplicationForm(
         request.POST or None, initial=typed or _initial(request, record), **_choices(request, record.values)
     )
+    if request.method == "POST":
+        _refuse_taken(request, form, but=record)
     if request.method == "POST" and form.is_valid() and "check" not in request.POST:
         return redirect(propose(request, "application-edit", {**_content(form), "id": record.id}))
     return _form(request, form, f"Edit {record.values['name']}", f"/applications/{record.id}/")
@@ -148,13 +151,18 @@ def _content(form: PortalForm) -> Content:
     }
 
 
-def _refuse_taken(request: HttpRequest, form: NewApplicationForm) -> None:
+def _refuse_taken(request: HttpRequest, form: IdentityFields, *, but: Record | None) -> None:
+    """`but` is the application that is edited, whose name and username are its own."""
     records = deps_of(request).records
     if not form.is_valid():
         return
     for column in ("name", "username"):
-        if records.find("application", **{column: form.cleaned_data[column]}) is not None:
+        found = records.find("application", **{column: form.cleaned_data[column]})
+        if found is not None and (but is None or found.id != but.id):
             form.add_error(column, f"There is an application with this {column} already.")
+    name = form.cleaned_data.get("name")
+    if but is not None and name not in (None, but.values["name"]) and records.is_told_of("application", name):
+        form.add_error("name", "An application had this name before, and events go by name. Choose another.")
 
 
 def _choices(request: HttpRequest, present: Mapping[str, object]) -> dict[str, Any]:
@@ -190,6 +198,8 @@ def _initial(request: HttpRequest, record: Record) -> Content:
     granted, expires_at = numbers(values["profile_ids"]), values["expires_at"]
     group = records.find("group", id=values["group_id"])
     return {
+        "name": values["name"],
+        "username": values["username"],
         "networks": "\n".join(texts(values["networks"])),
         "group": "" if group is None else group.values["code"],
         "profiles": [profile.values["name"] for profile in records.all("profile") if profile.id in granted],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -40,7 +40,7 @@ from certuary.portal.tables import (
 )
 from certuary.portal.templatetags.portal import state
 from certuary.portal.told import told
-from certuary.services.ports import CertificateRow, Record, StoredEvent
+from certuary.services.ports import AuditRow, CertificateRow, Record, StoredEvent
 from certuary.services.trusted_feed import MISSING
 from certuary.store.applications import (
     DISABLED,
@@ -69,6 +69,8 @@ _COLUMNS: Final = (
 )
 _CERTIFICATES_A_PAGE: Final = 10
 _EVENTS_A_PAGE: Final = 20
+_A_MOMENT: Final = timedelta(seconds=5)
+"""Between a row and the event that tells of it."""
 _ACTIONS: Final = {
     "disable": "application-disable",
     "enable": "application-enable",
@@ -131,7 +133,12 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
         return table_response(request, "", certificates)
     deps = deps_of(request)
     now, names, states = deps.clock.now(), Names.read(deps.records), SealStates(request)
-    events = events_about((f"application:{record.values['name']}",), before=number_of(request, "history"))
+    since = record.values["created_at"]
+    events = events_about(
+        (f"application:{record.values['name']}",),
+        before=number_of(request, "history"),
+        since=since - _A_MOMENT if isinstance(since, datetime) else None,
+    )
     context = {
         "record": record,
         "values": record.values,
@@ -361,7 +368,18 @@ def _event(event: StoredEvent, names: Names) -> dict[str, object]:
         "what": row.kind.partition(".")[2] or row.kind,
         "address": row.address,
         "changes": _changes(row.detail, names),
+        "former": _former_name(row),
     }
+
+
+def _former_name(row: AuditRow) -> str:
+    """Under which the log has what came before."""
+    if row.kind != "application.renamed":
+        return ""
+    try:
+        return str(json.loads(row.detail)["before"]["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _changes(detail: str, names: Names) -> list[tuple[str, str, str]]:

@@ -182,6 +182,10 @@ class RecordStore(ManifestSource, Protocol):
         """Sorted by name (properties by key)."""
         ...
 
+    def is_told_of(self, kind: RecordKind, name: str) -> bool:
+        """Whether the audit log tells of a record of that name, be it removed or renamed since."""
+        ...
+
     def retired(self, kind: RecordKind) -> tuple[Record, ...]:
         """Those that were removed, sorted by name."""
         ...
