@@ -60,6 +60,54 @@ def test_everything_works_with_the_keyboard_alone(new_visitor: NewVisitor, comma
     assert visitor.page.evaluate("document.activeElement.id") == "search"
 
 
+def test_an_application_is_registered_by_tab_and_enter_alone(admin: Visitor) -> None:
+    admin.page.locator("body").focus()
+    keyboard = admin.page.keyboard
+    admin.open("/applications/")
+    go_to(admin, "New")
+    keyboard.press("Enter")
+    admin.page.wait_for_url("**/applications/new/")
+    for label, text in (("Name", "Keyboard line"), ("Username", "keyboard-line")):
+        go_to(admin, label)
+        keyboard.type(text)
+    go_to(admin, "Subject rule (optional)")
+    keyboard.type("CN=keyboard-*")
+    go_to(admin, "Proceed")
+    keyboard.press("Enter")
+    admin.page.wait_for_url("**/confirm/**")
+    go_to(admin, "Password")
+    keyboard.type(admin.password)
+    keyboard.press("Enter")
+    admin.page.get_by_text("Keyboard line is registered").wait_for()
+
+
+def test_menus_open_and_close_by_keys_and_the_focus_is_seen(admin: Visitor) -> None:
+    admin.open("/groups/")
+    keyboard = admin.page.keyboard
+    go_to(admin, admin.name)
+    assert admin.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    keyboard.press("Enter")
+    menu = admin.page.locator("header .dropdown-menu")
+    assert menu.is_visible()
+    keyboard.press("Escape")
+    assert not menu.is_visible()
+    assert admin.page.evaluate("document.activeElement.textContent.trim()") == admin.name
+
+
+def go_to(visitor: Visitor, name: str) -> None:
+    """By Tab, to what a person would call so: its label, or its own words."""
+    words = """() => {
+        const one = document.activeElement;
+        const text = one.labels && one.labels.length ? one.labels[0].textContent : one.textContent;
+        return text.trim().replace(/\\s+/g, " ");
+    }"""
+    for _ in range(120):
+        visitor.page.keyboard.press("Tab")
+        if visitor.page.evaluate(words) == name:
+            return
+    raise AssertionError(f"{name} is not reached by Tab on {visitor.path}")
+
+
 def test_the_theme_is_kept_and_there_before_the_first_paint(admin: Visitor) -> None:
     admin.page.emulate_media(color_scheme="light")
     admin.page.locator("header .dropdown > button").click()
