@@ -10,6 +10,7 @@ from typing import Any, Final
 from tests.browser.busy_home import BROKEN, LONG_NAME
 
 NO_PAGES: Final = {
+    "sign-in": "opens to strangers; the journey of the first sign-in looks at it",
     "account_login": "the library's name for sign-in",
     "mfa_authenticate": "opens after a password; the journey of the second factors looks at it",
     "confirm": "opens after a form; `test_screens` goes there",
@@ -44,6 +45,7 @@ def addresses(home: Path, request_id: str) -> Mapping[str, tuple[str, ...]]:
     application = number.of("SELECT id FROM applications WHERE name = 'PLCs of line 1'")
     broken = number.of("SELECT id FROM applications WHERE name = ?", BROKEN)
     longest = number.of("SELECT id FROM applications WHERE name = ?", LONG_NAME)
+    profile = number.of("SELECT id FROM profiles WHERE name = 'tls-device'")
     user = number.of("SELECT id FROM users WHERE name = 'm.okonkwo'")
     serials = number.column("SELECT serial FROM certificates WHERE source = 'est' ORDER BY id DESC LIMIT 3")
     revoked = number.of("SELECT serial FROM certificates WHERE revoked_at IS NOT NULL LIMIT 1")
@@ -51,7 +53,6 @@ def addresses(home: Path, request_id: str) -> Mapping[str, tuple[str, ...]]:
     event = number.of("SELECT id FROM audit_events WHERE kind = 'application.added' LIMIT 1")
     return {
         "dashboard": ("/",),
-        "sign-in": ("/sign-in/",),
         "groups": ("/groups/",),
         "group-new": ("/groups/new/",),
         "group": ("/groups/1/", "/groups/5/"),
@@ -80,7 +81,7 @@ def addresses(home: Path, request_id: str) -> Mapping[str, tuple[str, ...]]:
         "profile-new": ("/profiles/new/",),
         "profile": ("/profiles/1/", "/profiles/6/"),
         "profile-edit": ("/profiles/1/edit/",),
-        "profile-compare": ("/profiles/1/versions/1..2/",),
+        "profile-compare": (f"/profiles/{profile}/versions/1..2/",),
         "labels": ("/labels/",),
         "label-new": ("/labels/new/",),
         "refusals": ("/refusals/",),

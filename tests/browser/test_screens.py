@@ -83,6 +83,8 @@ def test_every_screen_is_whole_and_accessible(alice: Visitor, busy: Busy) -> Non
     for name, paths in {**busy.addresses, "nowhere": ("/no/such/page/",)}.items():
         for number, path in enumerate(paths):
             alice.open(path)
+            if (alice.heading == "Nothing here") != (name == "nowhere"):
+                wrong.append(f"{path}: {alice.heading}")
             seen = (*faults(alice.page), *faults_of_themes(alice.page, f"{name}-{number}"))
             wrong += [f"{path}: {fault}" for fault in seen]
     assert not wrong, "\n".join(wrong)

@@ -31,7 +31,8 @@ def viewer(request: HttpRequest) -> PortalUser:
 
 def groups_seen(request: HttpRequest) -> tuple[Record, ...]:
     scope = Scope.of(request)
-    return tuple(group for group in deps_of(request).records.all("group") if scope.has_record(group))
+    seen = [group for group in deps_of(request).records.all("group") if scope.has_record(group)]
+    return tuple(sorted(seen, key=lambda group: str(group.values["code"])))
 
 
 def users_seen(request: HttpRequest) -> tuple[Record, ...]:

@@ -23,7 +23,7 @@ from certuary.services.entitlement import CA_ADMINISTRATOR
 def groups(request: HttpRequest) -> HttpResponse:
     states = SealStates(request)
     rows = []
-    for group in sorted(groups_seen(request), key=lambda group: str(group.values["code"])):
+    for group in groups_seen(request):
         rows.append(
             Row(
                 cells=(

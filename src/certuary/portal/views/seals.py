@@ -19,6 +19,7 @@ from certuary.portal.scope import Scope
 from certuary.portal.signing import propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.portal.templatetags.portal import state
+from certuary.portal.told import told
 from certuary.portal.visible import visible
 from certuary.services.adopt_record import Shown, describe_seal, parse_kind
 from certuary.services.entitlement import CA_ADMINISTRATOR
@@ -159,18 +160,12 @@ def columns_shown(shown: Shown) -> list[ColumnShown]:
     return [
         ColumnShown(
             name=name,
-            value=_value_text(value),
+            value=told(value),
             is_secret=name in SECRET_COLUMNS,
             holds=None if differing is None else name not in differing,
         )
         for name, value in values.items()
     ]
-
-
-def _value_text(value: object) -> str:
-    if value is None or value in ("", []):
-        return "nothing"
-    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _broken_of(kind: RecordKind, request: HttpRequest, gate: RecordGate) -> list[Broken]:
