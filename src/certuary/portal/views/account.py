@@ -20,6 +20,7 @@ from certuary.errors import CertuaryError, NotAuthenticated
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.account import PasskeyForm, PasswordForm, TotpForm
 from certuary.portal.models import PortalSession, PortalUser
+from certuary.portal.scope import Scope
 from certuary.portal.second_factors import factors_of
 from certuary.portal.sessions import key_hash, live_sessions
 from certuary.portal.signing import propose, sign_in_to_sign
@@ -46,6 +47,7 @@ def account(request: HttpRequest) -> HttpResponse:
     groups = {group.id: group for group in deps_of(request).records.all("group")}
     context = {
         "groups": [groups[number] for number in user.group_ids if number in groups],
+        "sees_all": Scope.of(request).sees_everything,
         "factors": factors_of(user.pk),
         "sessions": _sessions(request),
         "signed_in_at": last_sign_ins([user.name]).get(user.name),
