@@ -94,8 +94,10 @@ def decode(der: bytes) -> tuple[Section, ...]:
 
 def decode_sample(certificate: x509.Certificate) -> tuple[Section, ...]:
     """What a profile would make, with how long it would be valid."""
-    subject, names, *rest = decode(certificate.public_bytes(Encoding.DER))
-    (validity,) = _sections(("Validity", _validity(certificate)))
+    _, names, *rest = decode(certificate.public_bytes(Encoding.DER))
+    subject, validity = _sections(
+        ("Subject", _whole(certificate.subject)), ("Validity", _validity(certificate))
+    )
     return (subject, names, validity, *rest)
 
 
@@ -103,7 +105,7 @@ def decode_csr(csr: Csr) -> tuple[Section, ...]:
     """As it was asked for; an extension that we do not know is named by its number."""
     asked = tuple(_usage(csr.extensions)) or (Field(label="Extensions", value="none"),)
     return _sections(
-        ("Subject", _subject(csr.subject)),
+        ("Subject", _whole(csr.subject)),
         ("Names", _names(csr.alternative_names)),
         ("Key", _key_fields(csr.public_key, csr.key_hash)),
         ("Asks for", asked),
@@ -136,6 +138,11 @@ def key_text(public_key: object) -> str:
 
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+
+def _whole(subject: x509.Name) -> Iterator[Field]:
+    """In one line, as subject rules have it."""
+    yield Field(label="Subject", value=visible(subject_text(subject)) or "none", is_code=True)
 
 
 def _subject(subject: x509.Name) -> Iterator[Field]:

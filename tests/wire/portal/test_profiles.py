@@ -162,7 +162,7 @@ def test_what_the_linter_finds_stands_at_the_field(
 def test_a_preview_shows_a_certificate_and_makes_no_row(client: PortalClient, portal: Portal) -> None:
     before = rows(portal)
     page = edit_page(client, "/profiles/new/", posted(shipped("network-gear")))
-    assert "clientAuth, serverAuth, ipsecIKE" in text_of(page)
+    assert "TLS client, TLS server, IPsec IKE" in text_of(page)
     assert "BEGIN CERTIFICATE" in page.content.decode()
     assert rows(portal) == before
 
