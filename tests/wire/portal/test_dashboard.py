@@ -100,7 +100,7 @@ def test_expiring_within_thirty_days_holds_those_within_seven(client: PortalClie
     expire(89, 8)
     expire(90, 16)
     text = text_of(client.get("/"))
-    for words in ("Expire in 7 days 3", "within 30 days 7", "within 90 days 15"):
+    for words in ("Expire in 7 days 3", "Expire in 30 days 7", "Expire in 90 days 15"):
         assert words in text
 
 
