@@ -9,17 +9,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from copy import copy
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from certuary.core.keyed_hash import KeyedHash
+
 COMMANDS_STREAM: Final = "commands"
 """The one stream that all command line calls share, on every node: they write one after another."""
 
 _KEY_OCTETS: Final = 32
-_BLOCK_OCTETS: Final = 64  # of SHA-256
 
 
 class EventTexts(NamedTuple):
@@ -64,23 +64,14 @@ def stream_key(audit_secret: bytes, stream: str) -> bytes:
 
 
 class EventHasher:
-    """HMAC-SHA256 (RFC 2104) over events of one stream.
-
-    Both of its hashes begin with a block made of the key alone, which is computed once. `hmac` would do it for each
-    event, and hand the interpreter's lock away while at it.
-    """
+    """HMAC-SHA256 (RFC 2104) over events of one stream."""
 
     def __init__(self, stream: str, key: bytes) -> None:
-        block = key.ljust(_BLOCK_OCTETS, b"\0")
-        self._inner = sha256(bytes(octet ^ 0x36 for octet in block))
-        self._outer = sha256(bytes(octet ^ 0x5C for octet in block))
+        self._hash_of = KeyedHash(key).of
         self._stream = stream
 
     def hash(self, seq: int, previous: bytes, texts: EventTexts) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(previous + _encode(self._stream, seq, texts))
-        outer.update(inner.digest())
-        return outer.digest()
+        return self._hash_of(previous + _encode(self._stream, seq, texts))
 
 
 class Chain:

@@ -23,6 +23,7 @@ from certuary.core.seal import is_signed, moment_text, sign
 from certuary.errors import InvalidSeal
 
 RECORDS_PER_PART: Final = 256
+WAY_OUT: Final = "put the row back, or run: certuary seal accept-rollback"
 _SIGNED: Final = b"certuary manifest 1\n"
 
 
@@ -106,10 +107,10 @@ def sign_head(body: str, key: SigningKey) -> bytes:
 def read_head(body: str, signature: bytes, key: ec.EllipticCurvePublicKey, instance: str) -> Head:
     """`InvalidSeal` unless the manifest key signed it for this installation."""
     if not is_signed(key, signature, _SIGNED + body.encode(errors="surrogatepass")):
-        raise InvalidSeal("the manifest was not signed by this installation", rule="manifest")
+        raise InvalidSeal(f"the manifest was not signed by this installation; {WAY_OUT}", rule="manifest")
     head = Head.from_body(body)
     if head.instance != instance:
-        raise InvalidSeal("the manifest is that of another installation", rule="manifest")
+        raise InvalidSeal(f"the manifest is that of another installation; {WAY_OUT}", rule="manifest")
     return head
 
 

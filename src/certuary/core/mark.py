@@ -9,19 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
+from certuary.core.keyed_hash import KeyedHash
 from certuary.core.values import serial_to_text, time_to_text
 from certuary.errors import InvalidMark
 
 # A JSON list: no two rows have one text, as every value keeps its type and its bounds. One encoder for all calls.
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
-
-_BLOCK_OCTETS: Final = 64
-_INNER: Final = bytes(octet ^ 0x36 for octet in range(256))
-_OUTER: Final = bytes(octet ^ 0x5C for octet in range(256))
 
 
 class Certificate(Protocol):
@@ -122,10 +119,7 @@ class Marker:
     """Makes marks and checks them. The checks raise `InvalidMark`, with a detail that names the row."""
 
     def __init__(self, key: bytes, instance: str) -> None:
-        # `hmac.digest` would let go of the interpreter's lock at each call, in the middle of an enrolment.
-        padded = _padded(key)
-        self._inner = hashlib.sha256(padded.translate(_INNER))
-        self._outer = hashlib.sha256(padded.translate(_OUTER))
+        self._hash_of = KeyedHash(key).of
         self._instance = instance
 
     def __repr__(self) -> str:
@@ -201,53 +195,31 @@ class Marker:
         )
 
     def check_api_token(self, row: ApiToken, credential: str) -> None:
-        try:
-            expected = self.api_token(row, credential)
-        except _UNREADABLE:
-            expected = None
-        _check(row.mark, expected, f"the record of API token {row.name!r}")
+        what = f"the record of API token {row.name!r}"
+        _check(row.mark, lambda: self.api_token(row, credential), what)
 
     def check_certificate(self, row: Certificate) -> None:
-        try:
-            expected = self.certificate(row)
-        except _UNREADABLE:
-            expected = None
-        _check(row.mark, expected, f"the record of certificate {serial_to_text(row.serial)}")
+        what = f"the record of certificate {serial_to_text(row.serial)}"
+        _check(row.mark, lambda: self.certificate(row), what)
 
     def check_crl(self, row: Crl) -> None:
-        try:
-            expected = self.crl(row)
-        except _UNREADABLE:
-            expected = None
-        _check(row.mark, expected, f"the record of CRL {row.number} of authority {row.authority_id}")
+        what = f"the record of CRL {row.number} of authority {row.authority_id}"
+        _check(row.mark, lambda: self.crl(row), what)
 
     def check_profile_version(self, row: ProfileVersion) -> None:
-        try:
-            expected = self.profile_version(row)
-        except _UNREADABLE:
-            expected = None
-        _check(row.mark, expected, f"the record of version {row.number} of profile {row.profile_id}")
+        what = f"the record of version {row.number} of profile {row.profile_id}"
+        _check(row.mark, lambda: self.profile_version(row), what)
 
     def _mark(self, values: Sequence[object]) -> bytes:
-        inner = self._inner.copy()
-        inner.update(_encode_json(values).encode())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()
+        return self._hash_of(_encode_json(values).encode())
 
 
-# SQLite keeps any value in any column: a time edited by hand may be no time.
-_UNREADABLE: Final = (AttributeError, TypeError, ValueError)
-
-
-def _check(mark: object, expected: bytes | None, what: str) -> None:
+def _check(mark: object, make: Callable[[], bytes], what: str) -> None:
     if mark is None:
         raise InvalidMark(f"{what} has no mark: the server did not write it")
+    try:
+        expected = make()
+    except (AttributeError, TypeError, ValueError):
+        expected = None  # SQLite keeps any value in any column: a time edited by hand may be no time
     if expected is None or not isinstance(mark, bytes) or not hmac.compare_digest(mark, expected):
         raise InvalidMark(f"{what} was altered: its mark does not hold")
-
-
-def _padded(key: bytes) -> bytes:
-    """RFC 2104 section 2: a key longer than a block is hashed, a shorter one filled up with zeros."""
-    short = hashlib.sha256(key).digest() if len(key) > _BLOCK_OCTETS else key
-    return short.ljust(_BLOCK_OCTETS, b"\x00")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.crypto import salted_hmac
 
+from certuary.errors import NotPermitted
 from certuary.portal.role_words import role_in_words
 from certuary.store.models import User
 from certuary.store.protection import Protection, free
@@ -63,7 +64,9 @@ class PortalUser(User):
         return False
 
     def set_password(self, raw_password: str | None) -> None:
-        raise NotImplementedError("a password is given by services.manage_user, which seals it")
+        raise NotPermitted(
+            "a user's password is changed by a signed change (services.manage_user), never by a model"
+        )
 
     def _session_hash(self, secret: str | None) -> str:
         covered = f"{self.password_hash}:{self.signing_certificate}:{self.role}"

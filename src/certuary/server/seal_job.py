@@ -61,7 +61,8 @@ class SealJob:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        return tuple(sentence(subject, reason) for subject, reason in sorted(self._broken.items()))
+        broken = tuple(sentence(subject, reason) for subject, reason in sorted(self._broken.items()))
+        return (*broken, *filter(None, [self._deps.high_water.problem]))
 
     def tick(self) -> None:
         began = self._deps.steady()

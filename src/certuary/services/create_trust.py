@@ -46,7 +46,7 @@ def create_trust(keys: KeyStore, keys_dir: Path, *, instance: str, now: datetime
         trust = read_trust(keys_dir)
         check_trust(trust, keys)
         if trust.instance != instance:
-            raise Conflict("the keys of this home belong to another database")
+            raise Conflict("the keys of this home belong to another database; use that one, or an empty home")
         return trust
     for name, role in ((MARK_NAME, MARK_ROLE), (AUDIT_NAME, AUDIT_ROLE), (PORTAL_NAME, PORTAL_ROLE)):
         if (name, role) not in keys.names():

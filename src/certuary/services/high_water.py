@@ -31,34 +31,61 @@ class HighWater:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._newest: Seen | None = None
+        self._problem: str | None = None
 
     def newest(self) -> Seen | None:
         """None on a node that has seen none yet. `ConfigError` when the file is damaged."""
+        found = self._read()
+        if found is None or (self._newest is not None and self._newest.sequence > found.sequence):
+            return self._newest
+        return found
+
+    def _read(self) -> Seen | None:
         try:
             values = json.loads(self._path.read_text())
-            found = Seen(
+            return Seen(
                 instance=values["instance"], sequence=int(values["sequence"]), digest=values["digest"]
             )
         except FileNotFoundError:
-            found = None
+            return None
         except (OSError, ValueError, KeyError, TypeError):
             raise ConfigError(
                 f"{self._path} cannot be read; if it is damaged, delete it, and the next manifest is believed",
                 rule="high-water",
             ) from None
-        if found is None or (self._newest is not None and self._newest.sequence > found.sequence):
-            return self._newest
-        return found
+
+    @property
+    def problem(self) -> str | None:
+        """Why the file does not say what this process has seen; None when it does."""
+        return self._problem
 
     def rise(self, manifest: Seen) -> None:
-        """Remember it, durably, unless a newer one is known. Call it once the manifest is committed."""
-        if self._newest is not None and self._newest.sequence >= manifest.sequence:
+        """Remember it, durably, unless a newer one is known. Call it once the manifest is committed.
+
+        Where the file cannot be written, this process remembers it all the same, and `problem` says so: what was
+        committed does not fail any more.
+        """
+        known = self._newest
+        if known is None or known.instance != manifest.instance or known.sequence < manifest.sequence:
+            self._newest = manifest
+        elif self._problem is None:
             return
-        with self._locked():
-            newest = self.newest()
-            if newest is None or newest.instance != manifest.instance or newest.sequence < manifest.sequence:
-                self._write(manifest)
-        self._newest = manifest
+        self._problem = self._write_newest()
+
+    def _write_newest(self) -> str | None:
+        wanted = self._newest
+        assert wanted is not None
+        try:
+            with self._locked():
+                found = self._read()
+                if found is None or found.instance != wanted.instance or found.sequence < wanted.sequence:
+                    self._write(wanted)
+        except OSError as problem:
+            return (
+                f"{self._path} cannot be written ({problem.strerror}): a database that is set back while no server"
+                " runs will not be noticed; make room, or give the file to the server's user"
+            )
+        return None
 
     def _write(self, manifest: Seen) -> None:
         values = {

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certuary.core import seal as seals
-from certuary.core.manifest import Entry, Head, PartName, body_digest, part_of, read_head, read_part
+from certuary.core.manifest import WAY_OUT, Entry, Head, PartName, body_digest, part_of, read_head, read_part
 from certuary.core.operator_ca import user_key
 from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal, NotPermitted
@@ -30,6 +30,7 @@ from certuary.services.ports import (
 )
 from certuary.services.trust import Trust
 
+_NO_MANIFEST: Final = f"the database holds no manifest; {WAY_OUT}"
 _KEPT_KEYS: Final = 1024
 _KEPT_RESULTS: Final = 200_000
 
@@ -86,7 +87,7 @@ class RecordGate:
     @property
     def head(self) -> Head:
         if self._head is None:
-            raise InvalidSeal("the database holds no manifest", rule="manifest")
+            raise InvalidSeal(_NO_MANIFEST, rule="manifest")
         return self._head
 
     @property
@@ -102,7 +103,7 @@ class RecordGate:
         """Believe a manifest, or raise `InvalidSeal` and believe none. `newest` was seen before `row` was read."""
         self._head = self._seen = None
         if row is None:
-            raise InvalidSeal("the database holds no manifest", rule="manifest")
+            raise InvalidSeal(_NO_MANIFEST, rule="manifest")
         head = read_head(row.body, row.signature, self._trust.manifest_key, self._trust.instance)
         seen = Seen(instance=head.instance, sequence=head.sequence, digest=body_digest(row.body))
         refuse_older(seen, newest)

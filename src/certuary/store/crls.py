@@ -37,7 +37,14 @@ class DjangoCrlStore:
         return None if row is None else crl_value(row)
 
     def latest_number(self, authority_id: int) -> int | None:
-        return read(lambda: _newest(authority_id).values_list("number", flat=True).first())
+        # Asked twice a second for every authority: plainly, and by the index alone.
+        def query() -> int | None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT max(number) FROM crls WHERE authority_id = %s", [authority_id])
+                found: int | None = cursor.fetchone()[0]
+                return found
+
+        return read(query)
 
     def current_revision(self) -> int:
         return read(lambda: ConfigRevision.objects.values_list("value", flat=True).get(id=1))

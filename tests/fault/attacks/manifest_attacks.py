@@ -7,7 +7,9 @@ from tests.fault.attacks.scene import Ask
 
 _QUICKSTART = Ask(username="quickstart")
 _PART_BROKEN = "this part of the manifest was altered or deleted"
-_NOT_OURS = "the manifest was not signed by this installation"
+_WAY_OUT = "put the row back, or run: certuary seal accept-rollback"
+_NO_HEAD = f"the database holds no manifest; {_WAY_OUT}"
+_NOT_OURS = f"the manifest was not signed by this installation; {_WAY_OUT}"
 SET_BACK = (
     "the records were set back: their manifest is number N, and this node has seen number N; restore the newer"
     " database, or, if a backup was restored on purpose, run: certuary seal accept-rollback"
@@ -18,7 +20,7 @@ MANIFEST = (
         name="The manifest's head is deleted",
         sql="DELETE FROM manifest;",
         tables=("manifest",),
-        found={"manifest head": "the database holds no manifest"},
+        found={"manifest head": _NO_HEAD},
         asks={_QUICKSTART: (200, 503)},
     ),
     Attack(

@@ -96,6 +96,22 @@ def test_a_damaged_file_stops_the_node_and_is_named(path: Path, text: str) -> No
     assert path.read_text() == text
 
 
+def test_what_cannot_be_written_is_remembered_said_and_written_later(path: Path) -> None:
+    mark = HighWater(path)
+    mark.rise(seen(1))
+    path.with_suffix(".lock").unlink()
+    path.with_suffix(".lock").mkdir()  # where no file can be opened, as on a full disk
+    mark.rise(seen(2))
+    assert mark.problem is not None
+    assert "high-water.json cannot be written" in mark.problem
+    assert mark.newest() == seen(2)
+    assert HighWater(path).newest() == seen(1)
+    path.with_suffix(".lock").rmdir()
+    mark.rise(seen(2))
+    assert mark.problem is None
+    assert HighWater(path).newest() == seen(2)
+
+
 def _raise_to(path: Path, first: int) -> None:
     mark = HighWater(path)
     for sequence in range(first, 60, 3):
