@@ -34,14 +34,22 @@ EVERYBODY: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR, OFFICER, AUDITOR)
 ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR)
 CA_ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR)
 OFFICERS: Final = roles(CA_ADMINISTRATOR, OFFICER)
+may_see_nodes: Final = roles(CA_ADMINISTRATOR, AUDITOR)
 
 # The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. One that is not
 # entered here is served to nobody.
 _API: Final = (
-    "list_applications get_application create_application patch_application disable_application enable_application "
-    "rotate_application delete_application search_certificates get_certificate revoke_certificate list_profiles "
-    "get_profile create_profile_version list_labels create_label delete_label list_groups create_group "
-    "list_properties put_property delete_property list_authorities get_authority list_users list_audit"
+    "list_applications get_application create_application patch_application disable_application "
+    "enable_application rotate_application delete_application search_certificates get_certificate "
+    "get_certificate_trail download_certificate revoke_certificate list_profiles get_profile "
+    "create_profile_version check_profile list_profile_versions get_profile_version compare_profile_versions "
+    "get_profile_use list_labels get_label create_label delete_label list_groups get_group create_group "
+    "patch_group list_properties get_property list_property_changes put_property delete_property "
+    "list_authorities get_authority download_authority list_users get_user create_user put_user_role "
+    "disable_user enable_user reset_user_password delete_user_factors declare_user_compromised list_audit "
+    "get_audit_event export_audit get_audit_verification list_refused explain_request try_request "
+    "list_seal_problems get_seal adopt_sealed_record forget_sealed_record get_statistics list_nodes "
+    "find_anything list_tokens delete_token"
 )
 
 RULES: Final[Mapping[str, Rule]] = {

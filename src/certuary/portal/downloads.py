@@ -7,7 +7,7 @@ from typing import Final
 
 from django.http import HttpResponse
 
-_KINDS: Final = {
+KINDS: Final = {
     "pem": ("application/x-pem-file", "pem"),
     "der": ("application/pkix-cert", "cer"),
     "p7b": ("application/pkcs7-mime; smime-type=certs-only", "p7b"),
@@ -16,7 +16,7 @@ _KINDS: Final = {
 
 
 def download(content: bytes, form: str, name: str) -> HttpResponse:
-    media_type, suffix = _KINDS[form]
+    media_type, suffix = KINDS[form]
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")[:100] or "certificate"
     response = HttpResponse(content, content_type=media_type)
     response["Content-Disposition"] = f'attachment; filename="{safe}.{suffix}"'

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 
 from django.http import HttpRequest
 
-from certuary.errors import NotFound
+from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted
 from certuary.portal.columns import numbers
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
 from certuary.portal.scope import Scope
+from certuary.services import find_record
 from certuary.services.entitlement import (
     ADMINISTRATOR,
     AUDITOR,
@@ -22,6 +23,8 @@ from certuary.services.entitlement import (
     ROLES,
 )
 from certuary.services.ports import Record
+from certuary.services.record_gate import RecordGate
+from certuary.services.signing_key import certificate_of
 
 
 def viewer(request: HttpRequest) -> PortalUser:
@@ -54,6 +57,24 @@ def find_group(request: HttpRequest, number: int) -> Record:
     return record
 
 
+def find_group_named(request: HttpRequest, text: str) -> Record:
+    """By code, name or number, without the nearest names: they may be another group's."""
+    try:
+        record = find_record.find_group(deps_of(request).records, text)
+    except NotFound:
+        record = None
+    if record is None or not Scope.of(request).has_record(record):
+        raise NotFound(f"there is no group {text!r}")
+    return record
+
+
+def find_user_named(request: HttpRequest, name: str) -> Record:
+    record = deps_of(request).records.find("user", name=name)
+    if record is None or not Scope.of(request).has_record(record):
+        raise NotFound(f"there is no user {name!r}")
+    return record
+
+
 def group_ids_of(user: Record) -> tuple[int, ...]:
     return numbers(user.values["group_ids"])
 
@@ -75,6 +96,25 @@ def may_change(request: HttpRequest, user: Record) -> bool:
     groups = group_ids_of(user)
     is_below = str(user.values["role"]) in roles_given_by(person.role)
     return is_below and bool(groups) and set(person.group_ids).issuperset(groups)
+
+
+def check_other(request: HttpRequest, user: Record) -> Record:
+    """The user, if it is another whom the reader's role and groups reach."""
+    if user.id == viewer(request).pk:
+        raise Conflict(
+            "nobody does this to themselves; another user whose role allows it can", rule="own-role"
+        )
+    if not may_change(request, user):
+        raise NotPermitted(f"your role and groups do not reach the user {user.values['name']}")
+    return user
+
+
+def is_compromised(gate: RecordGate | None, user: Record) -> bool:
+    """Whether the signing key that the user has now was declared so."""
+    try:
+        return gate is not None and gate.is_compromised(certificate_of(user))
+    except (InvalidSeal, ValueError):
+        return False
 
 
 def groups_in_words(groups: Iterable[Record], numbers: Iterable[int]) -> str:

@@ -34,6 +34,11 @@ class SealStates:
         except InvalidSeal as problem:
             self._problem = problem.detail
 
+    @property
+    def gate(self) -> RecordGate | None:
+        """None when no record can be believed."""
+        return self._gate
+
     def problem(self, record: Record) -> str | None:
         """Why the record is not believed; None when it is."""
         if self._gate is None:

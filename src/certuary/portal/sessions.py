@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from certuary.portal.models import PortalSession
+from certuary.services.ports import Record
 
 IDLE: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=12)
@@ -26,6 +27,10 @@ _USER_KEY: Final = "_auth_user_id"
 
 def key_hash(session_key: str) -> str:
     return salted_hmac("certuary.portal.session-key", session_key, algorithm="sha256").hexdigest()
+
+
+def end_sessions_of(user: Record) -> None:
+    PortalSession.objects.filter(user_id=user.id).delete()
 
 
 class SessionStore(SessionBase):

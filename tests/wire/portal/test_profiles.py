@@ -148,11 +148,11 @@ def test_a_profile_keeps_its_name(client: PortalClient, portal: Portal) -> None:
 def test_what_the_linter_finds_stands_at_the_field(
     client: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from certuary.portal.views import profiles
+    from certuary.portal import profile_checks
     from certuary.services.lint_profile import Fault
 
     fault = Fault(text="pkix.wrong: wrong", node="extensions.1.extnValue.extKeyUsage")
-    monkeypatch.setattr(profiles, "find_faults", lambda profile, now: (fault,))
+    monkeypatch.setattr(profile_checks, "find_faults", lambda profile, now: (fault,))
     toml = shipped("tls-device").replace('"tls-device"', '"plant"')
     page = edit_page(client, "/profiles/new/", posted(toml, act="proceed"))
     assert 'id="id_purposes_error"' in page.content.decode()

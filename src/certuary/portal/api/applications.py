@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field
 
-from certuary.errors import InvalidValue
-from certuary.portal.api.callers import caller_of, check_group, group_ids_of, sign
-from certuary.portal.api.describe import Describer
-from certuary.portal.api.idempotency import Answer, change
-from certuary.portal.api.pages import PageQuery, page, text_cursor
-from certuary.portal.api.schemas import (
-    ApplicationChanged,
-    ApplicationGiven,
-    GrantsGiven,
-    Item,
-    Page,
-    PasswordGiven,
-)
-from certuary.portal.api.tokens import ApiCaller
+from certuary.errors import InvalidValue, NotFound
+from certuary.portal.access import ADMINISTRATORS, EVERYBODY
+from certuary.portal.api import answers
+from certuary.portal.api.answers import Application, ApplicationPage, ApplicationSaved
+from certuary.portal.api.callers import caller_of, needs, sign
+from certuary.portal.api.describe import Describer, fresh
+from certuary.portal.api.idempotency import NOTHING, Answer, answer_of, change
+from certuary.portal.api.pages import PageQuery, next_cursor, text_cursor
+from certuary.portal.api.schemas import ApplicationChanged, ApplicationGiven, GrantsGiven, PasswordGiven
 from certuary.portal.deps import deps_of
-from certuary.services.find_record import find_named
+from certuary.portal.people import find_group_named
+from certuary.portal.scope import Scope
 from certuary.services.ports import Record
 from certuary.services.register_application import (
     Grants,
@@ -37,121 +34,126 @@ from certuary.services.register_application import (
     rotate_password,
     set_application_enabled,
 )
-from certuary.store.record_rows import select_page
+from certuary.store.applications import ApplicationFilter
+from certuary.store.applications import list_applications as select
 
 router = Router(tags=["Applications"])
-READ, WRITE = "applications:read", "applications:write"
+_READ = needs("applications:read", EVERYBODY)
+_WRITE = needs("applications:write", ADMINISTRATORS)
 
 
 class ApplicationQuery(PageQuery):
+    text: str = Field("", max_length=200, description="in the name or the username, in any case")
     group: str | None = Field(None, max_length=16, description="a group's code")
+    status: Literal["", "enabled", "disabled", "expired"] = ""
 
 
-@router.get("", response=Page, summary="List external applications, by name")
-def list_applications(request: HttpRequest, wanted: Annotated[ApplicationQuery, Query()]) -> dict[str, Any]:
-    caller = caller_of(request, READ)
-    filters: dict[str, object] = {"name__gt": text_cursor(wanted.cursor)}
-    groups = group_ids_of(caller)
-    if groups is not None:
-        filters["group_id__in"] = groups
-    if wanted.group is not None:
-        filters["group__code"] = wanted.group
-    # One more than asked for says whether there is another page.
-    records = select_page("application", filters, wanted.limit + 1)
+@router.get("", response=ApplicationPage, summary="List external applications, by name", **_READ)
+def list_applications(
+    request: HttpRequest, wanted: Annotated[ApplicationQuery, Query()]
+) -> answers.ApplicationPage:
+    filters = ApplicationFilter(
+        text=wanted.text, group_ids=_group_ids(request, wanted.group), status=wanted.status
+    )
+    found = select(
+        filters, deps_of(request).clock.now(), after=text_cursor(wanted.cursor), limit=wanted.limit
+    )
     describe = Describer(request)
-    shown = records[: wanted.limit]
-    more = str(shown[-1].values["name"]) if len(records) > wanted.limit else None
-    return page([describe.record(record) for record in shown], more)
+    more = str(found.records[-1].values["name"]) if found.has_later else None
+    return ApplicationPage(
+        items=[describe.application(record) for record in found.records], next_cursor=next_cursor(more)
+    )
 
 
-@router.get("/{name}", response=Item, summary="One application")
-def get_application(request: HttpRequest, name: str) -> dict[str, Any]:
-    caller = caller_of(request, READ)
-    return Describer(request).record(_own(request, caller, name))
+@router.get("/{name}", response=Application, summary="One application", **_READ)
+def get_application(request: HttpRequest, name: str) -> answers.Application:
+    return Describer(request).application(_own(request, name))
 
 
-@router.post("", response={201: Item}, summary="Register an application")
+@router.post("", response={201: ApplicationSaved}, summary="Register an application", **_WRITE)
 @change
 def create_application(request: HttpRequest, given: ApplicationGiven) -> Answer:
-    caller = caller_of(request, WRITE)
-    actor, deps = sign(request, caller)
+    actor, deps = sign(request, caller_of(request))
     new = NewApplication(
-        name=given.name, username=given.username, password=given.password, grants=_grants(given)
+        name=given.name, username=given.username, password=given.password, grants=_grants(request, given)
     )
     return _answer(request, register_application(actor, new, deps_of(request).passwords, deps), status=201)
 
 
-@router.patch("/{name}", response=Item, summary="Change what an application may do")
+@router.patch("/{name}", response=ApplicationSaved, summary="Change what an application may do", **_WRITE)
 @change
 def patch_application(request: HttpRequest, name: str, given: ApplicationChanged) -> Answer:
-    caller = caller_of(request, WRITE)
-    _own(request, caller, name)
-    actor, deps = sign(request, caller)
+    _own(request, name)
+    actor, deps = sign(request, caller_of(request))
     identity = Identity(name=given.name, username=given.username)
-    return _answer(request, change_application(actor, name, _grants(given), deps, identity=identity))
+    saved = change_application(actor, name, _grants(request, given), deps, identity=identity)
+    return _answer(request, saved)
 
 
-@router.post("/{name}/disable", response=Item, summary="Disable an application")
+@router.post("/{name}/disable", response=Application, summary="Disable an application", **_WRITE)
 @change
 def disable_application(request: HttpRequest, name: str) -> Answer:
     return _set_enabled(request, name, enabled=False)
 
 
-@router.post("/{name}/enable", response=Item, summary="Enable an application")
+@router.post("/{name}/enable", response=Application, summary="Enable an application", **_WRITE)
 @change
 def enable_application(request: HttpRequest, name: str) -> Answer:
     return _set_enabled(request, name, enabled=True)
 
 
-@router.post("/{name}/rotate", response=Item, summary="Give an application another password")
+@router.post(
+    "/{name}/rotate", response=ApplicationSaved, summary="Give an application another password", **_WRITE
+)
 @change
 def rotate_application(request: HttpRequest, name: str, given: PasswordGiven) -> Answer:
-    caller = caller_of(request, WRITE)
-    _own(request, caller, name)
-    actor, deps = sign(request, caller)
+    _own(request, name)
+    actor, deps = sign(request, caller_of(request))
     return _answer(request, rotate_password(actor, name, given.password, deps_of(request).passwords, deps))
 
 
-@router.delete("/{name}", response={204: None}, summary="Remove an application")
+@router.delete("/{name}", response={204: None}, summary="Remove an application", **_WRITE)
 @change
 def delete_application(request: HttpRequest, name: str) -> Answer:
-    caller = caller_of(request, WRITE)
-    _own(request, caller, name)
-    actor, deps = sign(request, caller)
+    _own(request, name)
+    actor, deps = sign(request, caller_of(request))
     remove_application(actor, name, deps)
-    return Answer(status=204, body={})
+    return NOTHING
 
 
 def _set_enabled(request: HttpRequest, name: str, *, enabled: bool) -> Answer:
-    caller = caller_of(request, WRITE)
-    _own(request, caller, name)
-    actor, deps = sign(request, caller)
+    _own(request, name)
+    actor, deps = sign(request, caller_of(request))
     record = set_application_enabled(actor, name, enabled=enabled, deps=deps)
-    return Answer(body=Describer(request).record(_fresh(request, record)))
+    return answer_of(Describer(request).application(fresh(request, record)))
 
 
-def _own(request: HttpRequest, caller: ApiCaller, name: str) -> Record:
+def _group_ids(request: HttpRequest, code: str | None) -> Collection[int] | None:
+    """None is every group. Of a group that is not the caller's there is nothing."""
+    own = Scope.of(request).group_ids
+    if code is None:
+        return own
+    group = deps_of(request).records.find("group", code=code)
+    return () if group is None or not Scope.of(request).has_record(group) else (int(group.id),)
+
+
+def _own(request: HttpRequest, name: str) -> Record:
     """`NotFound` alike for what is not there and for what another group has: without the nearest names."""
     found = deps_of(request).records.find("application", name=name)
-    check_group(caller, None if found is None else found.values["group_id"], f"application {name!r}")
-    return found if found is not None else find_named(deps_of(request).records, "application", name)
+    if found is None or not Scope.of(request).has_record(found):
+        raise NotFound(f"there is no application {name!r}")
+    return found
 
 
 def _answer(request: HttpRequest, registered: Registered, *, status: int = 200) -> Answer:
-    body = {
-        **Describer(request).record(_fresh(request, registered.record)),
-        "warnings": list(registered.warnings),
-    }
-    generated = registered.generated_password
-    return Answer(status=status, body=body, secrets={} if generated is None else {"password": generated})
+    fields = Describer(request).application_fields(fresh(request, registered.record))
+    body = ApplicationSaved(**fields, warnings=list(registered.warnings))
+    return answer_of(body, status=status, password=registered.generated_password)
 
 
-def _fresh(request: HttpRequest, record: Record) -> Record:
-    """With the seal that the change has put on it."""
-    return deps_of(request).records.find("application", id=record.id) or record
-
-
-def _grants(given: GrantsGiven) -> Grants:
+def _grants(request: HttpRequest, given: GrantsGiven) -> Grants:
+    if given.group is not None:
+        find_group_named(request, given.group)
     return Grants(
         networks=_tuple(given.networks),
         profiles=_tuple(given.profiles),

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ninja import NinjaAPI
+from ninja.operation import Operation
 
 from certuary import __version__
-from certuary.portal.api import applications, certificates, records
-from certuary.portal.api.callers import SIGNATURE_HEADER, TokenAuth
+from certuary.portal.api import (
+    applications,
+    audit,
+    authorities,
+    certificates,
+    groups,
+    overview,
+    own_tokens,
+    profiles,
+    properties,
+    refusals,
+    seals,
+    users,
+)
+from certuary.portal.api.answers import Event
+from certuary.portal.api.callers import SIGNATURE_HEADER, nobody
 from certuary.portal.api.idempotency import HEADER
+from certuary.portal.api.parser import JsonParser
 from certuary.portal.api.problems import CONTENT_TYPE, handle_errors
 
 _ERRORS: Final = {
@@ -18,44 +34,80 @@ _ERRORS: Final = {
     "403": "not allowed to this token, or not signed",
     "404": "not there, or of another group",
     "409": "in conflict with what is there",
-    "413": "the body is too large",
+    "413": "a body larger than 512 KiB",
+    "415": "a body that is not said to be application/json",
     "422": "a value is not accepted",
     "429": "too many failures; Retry-After says when",
     "503": "not now; Retry-After says when",
 }
 
 
+_READING: Final = frozenset({"check_profile", "try_request"})
+"""They take a body and change nothing: no signature, no idempotency key."""
+_SCHEME: Final = "token"
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "begins with cty_; made in the portal, at API tokens, with the scopes that each operation names",
+}
+
+ROUTERS: Final = {
+    "/applications": applications.router,
+    "/certificates": certificates.router,
+    "/profiles": profiles.profiles,
+    "/profile-checks": profiles.checks,
+    "/labels": profiles.labels,
+    "/groups": groups.router,
+    "/properties": properties.router,
+    "/authorities": authorities.router,
+    "/users": users.router,
+    "/refusals": refusals.router,
+    "/dry-runs": refusals.dry_runs,
+    "/audit": audit.router,
+    "/seals": seals.router,
+    "/statistics": overview.statistics,
+    "/nodes": overview.nodes,
+    "/search": overview.search,
+    "/tokens": own_tokens.router,
+}
+
+
+class _Api(NinjaAPI):
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """What a generated client calls it."""
+        return operation.view_func.__name__
+
+
 def build_api() -> NinjaAPI:
-    api = NinjaAPI(
+    api = _Api(
         title="Certuary",
         version=__version__,
         description="What the portal does, for scripts. Every error is a problem document (RFC 9457).",
         urls_namespace="api-v1",
         docs_url=None,
         openapi_url=None,
-        auth=TokenAuth(),
+        auth=nobody,
+        parser=JsonParser(),
         servers=[{"url": "/", "description": "this portal"}],
     )
     handle_errors(api)
-    api.add_router("/applications", applications.router)
-    api.add_router("/certificates", certificates.router)
-    for path, router in records.ROUTERS.items():
+    for path, router in ROUTERS.items():
         api.add_router(path, router)
     return api
 
 
-def describe(document: dict[str, object]) -> dict[str, object]:
-    """The generated document, and what every operation has in common: its errors, and the headers of a change."""
-    paths = document["paths"]
-    assert isinstance(paths, dict)
-    for operations in paths.values():
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """The generated document, and what operations have in common: their scope, errors, and the headers of a change."""
+    for operations in document["paths"].values():
         for method, operation in operations.items():
+            scope = operation.pop("x-scope")
+            operation["security"] = [{_SCHEME: [scope]}]
             operation["responses"] |= {code: _problem(words) for code, words in _ERRORS.items()}
-            if method != "get":
+            if method != "get" and operation["operationId"] not in _READING:
                 operation.setdefault("parameters", []).extend(_change_headers())
     components = document["components"]
-    assert isinstance(components, dict)
-    components["schemas"]["Problem"] = _PROBLEM
+    components["schemas"] |= {"Problem": _PROBLEM, "Event": Event.model_json_schema(mode="serialization")}
+    components["securitySchemes"] = {_SCHEME: _TOKEN}
     return document
 
 
@@ -103,5 +155,5 @@ _PROBLEM: Final = {
 API: Final = build_api()
 
 
-def openapi_document() -> dict[str, object]:
+def openapi_document() -> dict[str, Any]:
     return describe(dict(API.get_openapi_schema(path_prefix="api/v1")))

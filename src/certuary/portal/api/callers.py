@@ -12,55 +12,59 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from certuary.core.basic import parse_basic
-from certuary.errors import MalformedRequest, NotAuthenticated, NotFound, NotPermitted
+from certuary.errors import MalformedRequest, NotAuthenticated, NotPermitted
+from certuary.portal.access import Rule
 from certuary.portal.api.failures import FAILURES
-from certuary.portal.api.tokens import ApiCaller, find_caller
+from certuary.portal.api.tokens import SCOPES, ApiCaller, find_caller
 from certuary.portal.deps import address_of, change_deps_of, deps_of
+from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.signing import sign_as
 from certuary.services.change_record import ChangeDeps
-from certuary.services.entitlement import Actor, sees_everything
+from certuary.services.entitlement import Actor
 
 SIGNATURE_HEADER = "Certuary-Sign"
 _log = structlog.get_logger("certuary.portal")
 
 
 class TokenAuth(HttpBearer):
+    """A token with this scope, of a user whose role opens the same page of the portal.
+
+    From then on `request.user` is the token's user, and what the portal's pages ask of it holds here too.
+    """
+
+    def __init__(self, scope: str, rule: Rule) -> None:
+        super().__init__()
+        self._scope = scope
+        self._rule = rule
+
     def __call__(self, request: HttpRequest) -> ApiCaller:
         header = request.headers.get("Authorization", "")
         scheme, _, token = header.partition(" ")
         return self.authenticate(request, token.strip() if scheme.lower() == "bearer" else "")
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiCaller:
-        key = f"token {address_of(request)}"
-        FAILURES.check(key)
-        deps = deps_of(request)
-        try:
-            return find_caller(token, deps, deps.clock.now())
-        except NotAuthenticated as problem:
-            FAILURES.add(key)
-            _log.warning("an API token was refused", reason=problem.reason, address=address_of(request))
-            raise
+        caller = _find(request, token)
+        if self._scope not in caller.scopes:
+            raise NotPermitted(f"the token lacks the scope {self._scope}", rule="api-scope")
+        if not self._rule(caller.actor.role):
+            raise NotPermitted(f"the role {caller.actor.role} of {caller.actor.name} does not open this")
+        request.user = caller.user
+        return caller
 
 
-def caller_of(request: HttpRequest, scope: str) -> ApiCaller:
-    """`NotPermitted` when the token lacks the scope."""
-    caller = cast(ApiCaller, cast(Any, request).auth)
-    if scope not in caller.scopes:
-        raise NotPermitted(f"the token lacks the scope {scope}", rule="api-scope")
-    return caller
+def nobody(request: HttpRequest) -> ApiCaller:
+    """Of an operation that names no scope."""
+    raise NotPermitted("nobody may do this")
 
 
-def group_ids_of(caller: ApiCaller) -> tuple[int, ...] | None:
-    """None is every group."""
-    actor = caller.actor
-    return None if sees_everything(actor.role, actor.group_ids) else tuple(sorted(actor.group_ids))
+def needs(scope: str, rule: Rule, **openapi: Any) -> dict[str, Any]:
+    """For a router's method: who may call, and what else its description says."""
+    assert scope in SCOPES, scope
+    return {"auth": TokenAuth(scope, rule), "openapi_extra": {"x-scope": scope, **openapi}}
 
 
-def check_group(caller: ApiCaller, group_id: object, what: str) -> None:
-    """What belongs to another group is not there: 404, so that nobody learns of it."""
-    groups = group_ids_of(caller)
-    if groups is not None and group_id not in groups:
-        raise NotFound(f"there is no {what}")
+def caller_of(request: HttpRequest) -> ApiCaller:
+    return cast(ApiCaller, cast(Any, request).auth)
 
 
 def sign(request: HttpRequest, caller: ApiCaller) -> tuple[Actor, ChangeDeps]:
@@ -77,14 +81,27 @@ def sign(request: HttpRequest, caller: ApiCaller) -> tuple[Actor, ChangeDeps]:
         raise NotPermitted(
             f"{SIGNATURE_HEADER} is not base64 of a name, a colon and a password", rule="signature-required"
         ) from None
-    key = f"sign {caller.user_id}"
-    FAILURES.check(key)
+    check_guesses(caller.user_id)
     try:
         if given.username != caller.actor.name:
             raise NotAuthenticated("signed as somebody else than the token's user")
-        return sign_as(given.username, given.password, deps_of(request), change_deps_of(request))
+        signed_in = sign_as(given.username, given.password, deps_of(request), change_deps_of(request))
     except NotAuthenticated:
-        FAILURES.add(key)
+        count_guess(caller.user_id)
         raise NotPermitted(
             "username and password do not fit; nothing was signed", rule="signature-refused"
         ) from None
+    forget_guesses(caller.user_id)
+    return signed_in
+
+
+def _find(request: HttpRequest, token: str) -> ApiCaller:
+    key = f"token {address_of(request)}"
+    FAILURES.check(key)
+    deps = deps_of(request)
+    try:
+        return find_caller(token, deps, deps.clock.now())
+    except NotAuthenticated as problem:
+        FAILURES.add(key)
+        _log.warning("an API token was refused", reason=problem.reason, address=address_of(request))
+        raise

@@ -1,107 +1,176 @@
-"""Certificates over the API: search, one with its PEM, revoke."""
+"""Certificates over the API: search, one in full, where it comes from, its files, revoke."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import AwareDatetime, Field, model_validator
 
-from certuary.core.names import subject_search_key
-from certuary.core.values import serial_from_text
-from certuary.errors import Conflict, NotFound
-from certuary.portal.api.callers import caller_of, check_group, group_ids_of, sign
-from certuary.portal.api.describe import describe_certificate
-from certuary.portal.api.idempotency import Answer, change
-from certuary.portal.api.pages import PageQuery, number_cursor, page
-from certuary.portal.api.schemas import Item, Page, RevocationGiven
-from certuary.portal.api.tokens import ApiCaller
+from certuary.errors import InvalidMark, NotFound
+from certuary.portal.access import EVERYBODY, OFFICERS
+from certuary.portal.api import answers
+from certuary.portal.api.callers import caller_of, needs, sign
+from certuary.portal.api.describe import csr_pem, describe_certificate, describe_event, describe_sections
+from certuary.portal.api.files import files_of
+from certuary.portal.api.idempotency import Answer, answer_of, change
+from certuary.portal.api.pages import PageQuery, next_cursor, number_cursor, wrong_cursor
+from certuary.portal.api.schemas import RevocationGiven
+from certuary.portal.certificate_fields import decode
+from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
 from certuary.portal.deps import deps_of
-from certuary.portal.names import application_names
-from certuary.services.authorities import export_certificates
+from certuary.portal.downloads import download
+from certuary.portal.names import Names
+from certuary.portal.scope import Scope
+from certuary.services.authorities import certificate_der, chain_of, export_certificates
 from certuary.services.change_record import change_records
 from certuary.services.ports import CertificateRow
 from certuary.services.revoke import parse_reason
-from certuary.store.certificates import CertificateFilter, list_certificates
-from certuary.store.models import Application
+from certuary.store.certificate_history import enrolment_of, events_of
 
 router = Router(tags=["Certificates"])
-READ, REVOKE = "certificates:read", "certificates:revoke"
+
+_READ = needs("certificates:read", EVERYBODY)
 
 
 class CertificateQuery(PageQuery):
-    subject: str | None = Field(None, max_length=500, description="its beginning: CN=dev-1, or just dev-1")
-    serial: str | None = Field(None, max_length=60, description="in hex")
-    application: str | None = Field(None, max_length=64, description="an application's name")
-    expiring_within_days: int | None = Field(None, ge=0, le=36500, description="still valid, not much longer")
-    revoked: bool | None = None
-
-
-@router.get("", response=Page, summary="Search certificates, newest first")
-def search_certificates(request: HttpRequest, query: Annotated[CertificateQuery, Query()]) -> dict[str, Any]:
-    caller = caller_of(request, READ)
-    now = deps_of(request).clock.now()
-    days = query.expiring_within_days
-    wanted = CertificateFilter(
-        serial=serial_from_text(query.serial) if query.serial else None,
-        application_ids=_applications(caller, query.application),
-        subject_prefix=subject_search_key(query.subject) if query.subject else None,
-        expiring_from=now if days is not None else None,
-        expiring_before=now + timedelta(days=days) if days is not None else None,
-        revoked=query.revoked,
+    subject: str = Field("", max_length=500, description="its beginning: CN=dev-1, or just dev-1")
+    alternative_name: str = Field("", max_length=253, description="part of one")
+    serial: str = Field("", max_length=60, description="in hex")
+    sha256: str = Field("", max_length=120, description="of the certificate or its key, asked for alone")
+    application: str = Field("", max_length=64, description="an application's name")
+    profile: str = Field("", max_length=64, description="a profile's name")
+    status: Literal["", "valid", "expired", "revoked"] = ""
+    expiring_within_days: int | None = Field(
+        None, ge=0, le=36500, description="still valid, not much longer; in the place of the next two"
     )
-    found = list_certificates(wanted, after=number_cursor(query.cursor), limit=query.limit)
-    names = application_names(row.application_id for row in found.certificates)
-    items = [describe_certificate(row, names.get(row.application_id or 0), now) for row in found.certificates]
-    return page(items, found.after)
+    expires_from: AwareDatetime | None = None
+    expires_before: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> CertificateQuery:
+        if self.sha256 and len(self.model_fields_set - {"sha256", "cursor", "limit", "application"}) > 0:
+            raise ValueError("sha256 is asked for alone, or with an application")
+        if self.expiring_within_days is not None and (self.expires_from or self.expires_before):
+            raise ValueError("expiring_within_days is asked for without expires_from and expires_before")
+        return self
 
 
-@router.get("/{serial}", response=Item, summary="One certificate, with its PEM")
-def get_certificate(request: HttpRequest, serial: str) -> dict[str, Any]:
-    caller = caller_of(request, READ)
-    return _described(request, _own(request, caller, serial))
+@router.get("", response=answers.CertificatePage, summary="Search certificates", **_READ)
+def search_certificates(
+    request: HttpRequest, query: Annotated[CertificateQuery, Query()]
+) -> answers.CertificatePage:
+    """Newest first; by subject in the order of subjects, by expiry the soonest first."""
+    now, days = deps_of(request).clock.now(), query.expiring_within_days
+    wanted = Criteria(
+        subject=query.subject,
+        alternative_name=query.alternative_name,
+        serial=query.serial,
+        fingerprint=query.sha256,
+        application=query.application,
+        profile=query.profile,
+        status=query.status or ("" if days is None else "valid"),
+        expiring_from=query.expires_from if days is None else now,
+        expiring_before=query.expires_before if days is None else now + timedelta(days=days),
+    )
+    after = number_cursor(query.cursor)
+    try:
+        found = find_certificates(Scope.of(request), wanted, now, after=after, limit=query.limit)
+    except NotFound:
+        raise wrong_cursor() from None
+    names = Names(found.certificates)
+    return answers.CertificatePage(
+        items=[answers.Certificate(**describe_certificate(row, names, now)) for row in found.certificates],
+        next_cursor=next_cursor(found.older),
+        stopped=found.stopped,
+    )
 
 
-@router.post("/{serial}/revoke", response=Item, summary="Revoke a certificate")
+@router.get(
+    "/{serial}", response=answers.WholeCertificate, summary="One certificate, decoded, with its PEM", **_READ
+)
+def get_certificate(request: HttpRequest, serial: str) -> answers.WholeCertificate:
+    return _whole(request, find_certificate(Scope.of(request), serial))
+
+
+@router.get(
+    "/{serial}/trail", response=answers.Trail, summary="The request that made it, and its events", **_READ
+)
+def get_certificate_trail(request: HttpRequest, serial: str) -> answers.Trail:
+    row = find_certificate(Scope.of(request), serial)
+    made = enrolment_of(row)
+    enrolment = None
+    if made is not None:
+        enrolment = answers.Enrolment(
+            request_id=made.request_id,
+            at=made.at,
+            operation=made.operation,
+            label=made.label,
+            address=made.address,
+            csr=csr_pem(None if made.csr_der is None else bytes(made.csr_der)),
+        )
+    events = events_of(row, made.request_id if made else "")
+    return answers.Trail(request=enrolment, events=[describe_event(event) for event in events])
+
+
+@router.get(
+    "/{serial}/files/{form}",
+    response={200: None},
+    summary="Download it, alone or with its chain",
+    **needs("certificates:read", EVERYBODY, responses=files_of("pem", "der", "p7b")),
+)
+def download_certificate(
+    request: HttpRequest, serial: str, form: Literal["pem", "der", "p7b", "chain", "chain-p7b"]
+) -> HttpResponse:
+    """The chain is the certificate and every authority above it."""
+    row = find_certificate(Scope.of(request), serial)
+    has_chain = form in ("chain", "chain-p7b")
+    ders = (row.der, *(_above(request, row) if has_chain else ()))
+    kind = {"chain": "pem", "chain-p7b": "p7b"}.get(form, form)
+    name = f"{serial.lower()}-chain" if has_chain else serial.lower()
+    try:
+        return download(export_certificates(ders, kind), kind, name)
+    except ValueError:
+        raise InvalidMark(
+            f"the record of certificate {serial} was altered: its DER cannot be parsed"
+        ) from None
+
+
+@router.post(
+    "/{serial}/revoke",
+    response=answers.WholeCertificate,
+    summary="Revoke a certificate",
+    **needs("certificates:revoke", OFFICERS),
+)
 @change
 def revoke_certificate(request: HttpRequest, serial: str, given: RevocationGiven) -> Answer:
-    caller = caller_of(request, REVOKE)
-    row = _own(request, caller, serial)
+    row = find_certificate(Scope.of(request), serial)
     reason = parse_reason(given.reason)
-    actor, deps = sign(request, caller)
+    actor, deps = sign(request, caller_of(request))
     with change_records(actor, deps) as changes:
         revoked = changes.revoke(row, reason)
-    return Answer(body=_described(request, revoked))
+    return answer_of(_whole(request, revoked))
 
 
-def _applications(caller: ApiCaller, name: str | None) -> tuple[int, ...] | None:
-    """None is every application and none at all."""
-    groups = group_ids_of(caller)
-    if groups is None and name is None:
-        return None
-    found = Application.objects.all() if groups is None else Application.objects.filter(group_id__in=groups)
-    if name is not None:
-        found = found.filter(name=name)
-    return tuple(found.values_list("id", flat=True))
+def _above(request: HttpRequest, row: CertificateRow) -> tuple[bytes, ...]:
+    records = deps_of(request).records
+    authority = records.find("authority", id=row.authority_id)
+    above = chain_of(records, str(authority.values["name"])) if authority else ()
+    return tuple(certificate_der(record) for record in above)
 
 
-def _own(request: HttpRequest, caller: ApiCaller, serial: str) -> CertificateRow:
-    rows = list_certificates(CertificateFilter(serial=serial_from_text(serial)), limit=2).certificates
-    if not rows:
-        raise NotFound("there is no such certificate")
-    group = None
-    if rows[0].application_id is not None:
-        application = deps_of(request).records.find_ever("application", rows[0].application_id)
-        group = None if application is None else application.values["group_id"]
-    check_group(caller, group, "such certificate")
-    if len(rows) > 1:
-        raise Conflict("two authorities have issued this serial; use the portal or the command")
-    return rows[0]
-
-
-def _described(request: HttpRequest, row: CertificateRow) -> dict[str, Any]:
-    name = application_names((row.application_id,)).get(row.application_id or 0)
-    pem = export_certificates((row.der,), "pem").decode()
-    return {**describe_certificate(row, name, deps_of(request).clock.now()), "pem": pem}
+def _whole(request: HttpRequest, row: CertificateRow) -> answers.WholeCertificate:
+    try:
+        pem = export_certificates((row.der,), "pem").decode("ascii")
+    except ValueError:
+        pem = ""
+    deps = deps_of(request)
+    authority = deps.records.find("authority", id=row.authority_id)
+    return answers.WholeCertificate(
+        **describe_certificate(row, Names((row,)), deps.clock.now()),
+        pem=pem,
+        mark_problem=mark_problem(request, row, authority) or None,
+        decoded=describe_sections(decode(row.der)),
+    )

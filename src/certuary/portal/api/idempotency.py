@@ -18,8 +18,9 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from ninja import Schema
 
-from certuary.errors import Conflict, InvalidValue
+from certuary.errors import BadRequest, Conflict, InvalidValue, NotFound, RateLimited, Refused
 from certuary.portal.api.problems import IdempotencyMismatch
 from certuary.portal.api.tokens import ApiCaller
 from certuary.portal.models import IdempotentRequest
@@ -27,6 +28,7 @@ from certuary.portal.models import IdempotentRequest
 HEADER: Final = "Idempotency-Key"
 KEPT: Final = timedelta(hours=24)
 _LONGEST_KEY: Final = 255
+_REFUSALS: Final = (BadRequest, Refused, NotFound, Conflict, RateLimited)
 JSON: Final = "application/json"
 
 
@@ -37,6 +39,16 @@ class Answer:
     status: int = 200
     body: Mapping[str, Any]
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def answer_of(body: Schema, *, status: int = 200, password: str | None = None) -> Answer:
+    """`password` is a generated one, which the first answer alone holds."""
+    secrets = {} if password is None else {"password": password}
+    shown = body.model_dump(mode="json", exclude={"password"})
+    return Answer(status=status, body=shown, secrets=secrets)
+
+
+NOTHING: Final = Answer(status=204, body={})
 
 
 Operation = Callable[..., Answer]
@@ -55,8 +67,8 @@ def change(operation: Operation) -> Callable[..., HttpResponse]:
             return _repeated(row)
         try:
             answer = operation(request, *args, **kwargs)
-        except BaseException:
-            # Nothing was changed, so the key is free for another try.
+        except _REFUSALS:
+            # Nothing was changed, so the key is free for another try. After anything else nobody knows.
             IdempotentRequest.objects.filter(pk=row.pk).delete()
             raise
         row.status, row.body = answer.status, json.dumps(dict(answer.body), default=str)
@@ -93,8 +105,9 @@ def _reserve(request: HttpRequest, key: str) -> IdempotentRequest:
 
 
 def _digest(request: HttpRequest) -> str:
+    """Under the portal's key: a body may hold a password, which nobody is to guess at by a hash in the database."""
     parts = (str(request.method), request.get_full_path(), hashlib.sha256(request.body).hexdigest())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return salted_hmac("certuary.portal.idempotent-request", "\n".join(parts), algorithm="sha256").hexdigest()
 
 
 def _key_hash(request: HttpRequest, key: str) -> str:

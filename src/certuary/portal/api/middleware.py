@@ -18,6 +18,10 @@ class ProblemMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(API_PATH) and _has_nul(request):
+            return problem_response(
+                request, status=422, name="invalid-value", detail="an address of the API holds no NUL"
+            )
         response = self._get_response(request)
         if (
             response.status_code < 400
@@ -36,3 +40,8 @@ class ProblemMiddleware:
         if "Allow" in response:
             answer["Allow"] = response["Allow"]
         return answer
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """No column holds it, and PostgreSQL fails at it."""
+    return "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")

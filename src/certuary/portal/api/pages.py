@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, TypeVar
 
 from ninja import Query, Schema
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from certuary.errors import InvalidValue
+
+T = TypeVar("T")
 
 MOST: Final = 500
 
 
 class PageQuery(Schema):
+    model_config = ConfigDict(extra="forbid")
+
     cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=MOST, description="how many at most")
 
@@ -28,31 +32,42 @@ def encode_cursor(key: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
+def next_cursor(key: str | int | None) -> str | None:
+    return None if key is None else encode_cursor(key)
+
+
 def text_cursor(cursor: str | None) -> str:
     key = _decode(cursor) if cursor else ""
-    if not isinstance(key, str):
-        raise _wrong()
+    if not isinstance(key, str) or not key.isprintable():
+        raise wrong_cursor()
     return key
 
 
 def number_cursor(cursor: str | None) -> int | None:
     key = _decode(cursor) if cursor else None
     if key is not None and (not isinstance(key, int) or isinstance(key, bool) or not 0 <= key < 2**63):
-        raise _wrong()
+        raise wrong_cursor()
     return key
 
 
-def page(items: Sequence[Mapping[str, Any]], next_key: str | int | None) -> dict[str, Any]:
-    cursor = None if next_key is None else encode_cursor(next_key)
-    return {"items": list(items), "next_cursor": cursor}
+def cut(found: Sequence[T], limit: int, key: Callable[[T], str | int]) -> tuple[Sequence[T], str | None]:
+    """Of one more than asked for: the page, and the cursor when there is another."""
+    shown = found[:limit]
+    return shown, next_cursor(key(shown[-1])) if len(found) > limit else None
+
+
+def after(found: Sequence[T], cursor: str | None, limit: int, key: Callable[[T], str]) -> list[T]:
+    """Of a kind that stays small, by name: one more than asked for."""
+    last = text_cursor(cursor)
+    return sorted((one for one in found if key(one) > last), key=key)[: limit + 1]
 
 
 def _decode(cursor: str) -> object:
     try:
         return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, RecursionError):
-        raise _wrong() from None
+        raise wrong_cursor() from None
 
 
-def _wrong() -> InvalidValue:
+def wrong_cursor() -> InvalidValue:
     return InvalidValue("this cursor is of no page; begin again without one", rule="cursor")

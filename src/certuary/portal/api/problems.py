@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -14,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from certuary.errors import (
     BadRequest,
+    BodyTooLarge,
     CertuaryError,
     InvalidValue,
     NotAuthenticated,
@@ -72,7 +74,7 @@ def handle_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, cast(Any, _invalid))
     api.add_exception_handler(AuthenticationError, cast(Any, _unauthenticated))
     api.add_exception_handler(HttpError, cast(Any, _http_error))
-    api.add_exception_handler(RequestDataTooBig, cast(Any, _too_large))
+    api.add_exception_handler(RequestDataTooBig, cast(Any, _too_big))
     api.add_exception_handler(Http404, cast(Any, _missing))
     api.add_exception_handler(Exception, cast(Any, _unexpected))
 
@@ -96,17 +98,21 @@ def _unauthenticated(request: HttpRequest, _: AuthenticationError) -> HttpRespon
 
 
 def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    """Of a body that cannot be read: the parser's own words, if it has any."""
+    if isinstance(problem.__cause__, CertuaryError):
+        return answer_error(request, problem.__cause__)
     return problem_response(
         request, status=problem.status_code, name="malformed-request", detail="the body is not JSON"
     )
 
 
+def _too_big(request: HttpRequest, _: RequestDataTooBig) -> HttpResponse:
+    octets = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return answer_error(request, BodyTooLarge(f"a body is at most {octets:,} octets"))
+
+
 def _missing(request: HttpRequest, _: Http404) -> HttpResponse:
     return problem_response(request, status=404, name="not-found", detail="there is nothing at this address")
-
-
-def _too_large(request: HttpRequest, _: RequestDataTooBig) -> HttpResponse:
-    return problem_response(request, status=413, name="body-too-large", detail="the body is too large")
 
 
 def _unexpected(request: HttpRequest, problem: Exception) -> HttpResponse:

@@ -1,12 +1,24 @@
-"""What the API takes and gives, as its OpenAPI document says it."""
+"""What the API takes, as its OpenAPI document says it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+
+
+def _storable(text: str) -> str:
+    """What both databases keep: UTF-8 without NUL. JSON can say half of a surrogate pair."""
+    is_whole = text.isascii() or text == text.encode("utf-8", "replace").decode()
+    if "\0" in text or not is_whole:
+        raise ValueError("a text holds no NUL, and no half of a surrogate pair")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Names = Annotated[list[Annotated[Text, Field(max_length=253)]], Field(max_length=500)]
 
 
 class Given(Schema):
@@ -15,65 +27,87 @@ class Given(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
-class Page(Schema):
-    items: list[dict[str, Any]]
-    next_cursor: str | None = Field(None, description="null on the last page")
-
-
-Item = dict[str, Any]
-"""One record: its columns by name, as `portal.api.describe` says."""
-
-
 class GrantsGiven(Given):
-    networks: list[str] | None = Field(
-        None, max_length=500, description="CIDR; [] is any address; absent is as it is"
-    )
-    profiles: list[str] | None = Field(None, max_length=200, description="names; [] is the default profile")
-    labels: list[str] | None = Field(None, max_length=200, description="[] is the unlabelled endpoint")
-    group: str | None = Field(None, description="its code, such as GRP_001")
-    subject_rule: str | None = Field(None, max_length=4000, description='"" is any name')
-    expires_at: datetime | None = None
+    networks: Names | None = Field(None, description="CIDR; [] is any address; absent is as it is")
+    profiles: Names | None = Field(None, description="names; [] is the default profile")
+    labels: Names | None = Field(None, description="[] is the unlabelled endpoint")
+    group: Text | None = Field(None, max_length=64, description="its code, such as GRP_001")
+    subject_rule: Text | None = Field(None, max_length=4000, description='"" is any name')
+    expires_at: datetime | None = Field(None, description="with its zone, such as 2027-01-31T12:00:00Z")
     never_expires: bool = False
 
 
 class ApplicationChanged(GrantsGiven):
-    name: str | None = Field(None, max_length=64, description="another name, which no application had")
-    username: str | None = Field(None, max_length=128, description="another username; the present one stops")
+    name: Text | None = Field(None, max_length=64, description="another name, which no application had")
+    username: Text | None = Field(None, max_length=128, description="another username; the present one stops")
 
 
 class ApplicationGiven(GrantsGiven):
-    name: str = Field(max_length=64)
-    username: str = Field(max_length=128)
-    password: str | None = Field(
+    name: Text = Field(max_length=64)
+    username: Text = Field(max_length=128)
+    password: Text | None = Field(
         None, max_length=500, description="absent: one is generated and answered once"
     )
 
 
 class PasswordGiven(Given):
-    password: str | None = Field(
+    password: Text | None = Field(
         None, max_length=500, description="absent: one is generated and answered once"
     )
 
 
 class RevocationGiven(Given):
-    reason: str = Field("unspecified", description="a reason of RFC 5280, such as keyCompromise")
+    reason: Text = Field(
+        "unspecified", max_length=64, description="a reason of RFC 5280, such as keyCompromise"
+    )
 
 
 class ProfileGiven(Given):
-    toml: str = Field(
+    toml: Text = Field(
         max_length=100_000, description="the profile as its file says it; its name decides which"
     )
 
 
 class LabelGiven(Given):
-    name: str = Field(max_length=64)
-    profile: str = Field(max_length=64)
+    name: Text = Field(max_length=64)
+    profile: Text = Field(max_length=64)
 
 
 class GroupGiven(Given):
-    name: str = Field(max_length=64)
+    name: Text = Field(max_length=64)
 
 
 class PropertyGiven(Given):
-    value: str = Field(max_length=4096)
-    status: str = "Active"
+    value: Text = Field(max_length=4096)
+    status: Text = Field("Active", max_length=16, description="Active or Inactive")
+
+
+class RoleGiven(Given):
+    role: Text = Field(max_length=32, description="ca-administrator, administrator, officer or auditor")
+    groups: Names = Field(
+        default_factory=list, description="codes; at least one but for a CA Administrator, who sees all"
+    )
+
+
+class UserGiven(RoleGiven):
+    name: Text = Field(max_length=64, description="what the user signs in with; it stays")
+
+
+class CompromiseGiven(Given):
+    since: AwareDatetime = Field(
+        description="what the key signed from then on is void; rather early than late"
+    )
+
+
+class DryRunGiven(Given):
+    csr: Text = Field(max_length=100_000, description="PEM or base64, as the client would send it")
+    application: Text = Field(max_length=64, description="its name; its password is taken for right")
+    address: Text = Field(max_length=45, description="where the client calls from, such as 10.0.0.7")
+    label: Text = Field("", max_length=64, description='"" is the endpoint without a label')
+    operation: Literal["simpleenroll", "simplereenroll"] = "simpleenroll"
+
+
+class AdoptGiven(Given):
+    digest: Text = Field(
+        max_length=64, description="of the record's seal as it was shown: nothing else is signed"
+    )

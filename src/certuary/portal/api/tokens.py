@@ -11,19 +11,20 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from django.utils.crypto import salted_hmac
 
 from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, InvalidValue, NotAuthenticated, NotFound
 from certuary.portal.deps import PortalDeps
-from certuary.portal.models import ApiToken
+from certuary.portal.models import ApiToken, PortalUser
 from certuary.services.authenticate_user import actor_of
 from certuary.services.change_record import ChangeDeps, add_audit_event
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 
+TokenState = Literal["in force", "revoked", "expired", "void"]
 PREFIX: Final = "cty_"
 LONGEST_DAYS: Final = 366
 _OCTETS: Final = 32
@@ -32,17 +33,26 @@ _USED_EVERY: Final = timedelta(minutes=1)
 SCOPES: Final = {
     "applications:read": "See external applications",
     "applications:write": "Register, change, disable, rotate and remove external applications (with the password)",
-    "certificates:read": "Search and download certificates",
+    "certificates:read": "Search and download certificates, and see where each comes from",
     "certificates:revoke": "Revoke certificates (with the password)",
-    "profiles:read": "See profiles and labels",
+    "profiles:read": "See profiles, their versions and labels, and check a profile before it is saved",
     "profiles:write": "Make profile versions and labels (with the password)",
     "groups:read": "See groups",
-    "groups:write": "Add groups (with the password)",
-    "properties:read": "See properties",
+    "groups:write": "Add and rename groups (with the password)",
+    "properties:read": "See properties and who changed them",
     "properties:write": "Set and remove properties (with the password)",
-    "authorities:read": "See authorities",
+    "authorities:read": "See authorities, download their certificates and CRLs",
     "users:read": "See users",
-    "audit:read": "Read the audit log",
+    "users:write": "Add users, change their roles and groups, lock them out, reset their passwords (with the password)",
+    "refusals:read": "See why requests were refused, and try one without issuing",
+    "audit:read": "Read and export the audit log",
+    "seals:read": "See which seals do not hold, and why",
+    "seals:write": "Sign records as they stand, accept that one is gone (with the password)",
+    "statistics:read": "See the numbers of the dashboard",
+    "nodes:read": "See the nodes and their health",
+    "search:read": "Search everything that the token's other scopes open",
+    "tokens:read": "See your own API tokens",
+    "tokens:revoke": "Revoke your own API tokens (with the password)",
 }
 
 
@@ -51,6 +61,7 @@ class ApiCaller:
     """Who calls: what the token's user may do, cut down to the token's scopes."""
 
     actor: Actor
+    user: PortalUser
     user_id: int
     token_id: int
     scopes: frozenset[str]
@@ -129,7 +140,31 @@ def find_caller(token: str, deps: PortalDeps, now: datetime) -> ApiCaller:
         raise NotAuthenticated("the token was revoked or has expired")
     if row.last_used_at is None or now - row.last_used_at >= _USED_EVERY:
         ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
-    return ApiCaller(actor=actor_of(user), user_id=row.user_id, token_id=row.pk, scopes=frozenset(row.scopes))
+    return ApiCaller(
+        actor=actor_of(user),
+        user=_person(user),
+        user_id=row.user_id,
+        token_id=row.pk,
+        scopes=frozenset(row.scopes),
+    )
+
+
+def state_of(row: ApiToken, user: Record, marker: Marker, now: datetime) -> tuple[TokenState, str | None]:
+    """ "in force", "revoked", "expired" or "void", and of the last why."""
+    if row.revoked_at is not None:
+        return "revoked", None
+    if row.expires_at <= now:
+        return "expired", None
+    problem = problem_of(row, user, marker)
+    return ("in force" if problem is None else "void"), problem
+
+
+def tokens_of(user: Record, *, before: int | None = None, limit: int = 200) -> list[ApiToken]:
+    """Newest first."""
+    rows = ApiToken.objects.filter(user_id=int(user.id))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-pk")[:limit])
 
 
 def problem_of(row: ApiToken, user: Record, marker: Marker) -> str | None:
@@ -139,6 +174,12 @@ def problem_of(row: ApiToken, user: Record, marker: Marker) -> str | None:
     except CertuaryError as problem:
         return problem.detail
     return None
+
+
+def _person(user: Record) -> PortalUser:
+    """Of the record that was believed: a row read once more might be another by now."""
+    columns = ("name", "role", "group_ids", "enabled", "must_change_password")
+    return PortalUser(id=user.id, **{name: user.values[name] for name in columns})
 
 
 def _facts(row: ApiToken) -> TokenFacts:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 
-from certuary.errors import AlreadyRevoked, NotFound
+from certuary.errors import AlreadyRevoked
 from certuary.portal.certificate_fields import names_in_words
+from certuary.portal.certificate_search import find_certificate
 from certuary.portal.forms.certificates import MEANINGS
 from certuary.portal.names import Names
+from certuary.portal.scope import Scope
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup
 from certuary.portal.visible import visible
 from certuary.services.change_record import ChangeDeps, change_records
@@ -66,10 +68,4 @@ class RevokeCertificate:
 
 
 def _find(content: Content, request: HttpRequest) -> CertificateRow:
-    # The views import the changes that they propose.
-    from certuary.portal.views.certificates import find_or_404
-
-    try:
-        return find_or_404(request, str(content["serial"]))
-    except Http404:
-        raise NotFound(f"there is no certificate {content['serial']}") from None
+    return find_certificate(Scope.of(request), str(content["serial"]))

@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from certuary.core.seal import SECRET_COLUMNS
 from certuary.errors import Conflict, NotFound
 from certuary.portal.deps import deps_of
+from certuary.portal.seal_problems import columns_shown, missing_entry
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
-from certuary.portal.views.seals import columns_shown, missing_entry
 from certuary.portal.visible import visible
 from certuary.services.adopt_record import Shown, adopt_record, describe_seal, forget_record, parse_kind
 from certuary.services.change_record import ChangeDeps

@@ -10,7 +10,6 @@ from django.http import HttpRequest
 
 from certuary.errors import Conflict
 from certuary.portal.deps import deps_of
-from certuary.portal.models import PortalSession
 from certuary.portal.people import (
     find_user,
     group_ids_of,
@@ -19,6 +18,7 @@ from certuary.portal.people import (
 )
 from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES, role_in_words
 from certuary.portal.second_factors import factors_of
+from certuary.portal.sessions import end_sessions_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
@@ -133,7 +133,7 @@ class EnableUser:
             raise Conflict("another user disables you, not you")
         set_user_enabled(actor, name, enabled=enabled, deps=deps)
         if not enabled:
-            PortalSession.objects.filter(user_id=user.id).delete()
+            end_sessions_of(user)
         return Done(message=f"{name} is {'enabled' if enabled else 'disabled'}", url=f"/users/{user.id}/")
 
 

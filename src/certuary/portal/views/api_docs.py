@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from certuary.portal.api.build import openapi_document
+from certuary.portal.api.callers import SIGNATURE_HEADER
 from certuary.portal.api.tokens import SCOPES
 
 
@@ -33,8 +34,11 @@ class Shown:
     path: str
     summary: str
     words: str
+    scope: str
+    is_signed: bool
     fields: tuple[Field, ...]
     success: str
+    answers: tuple[Field, ...]
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
@@ -64,13 +68,18 @@ def _shown(path: str, method: str, operation: Mapping[str, Any], schemas: Mappin
         path=path,
         summary=operation["summary"],
         words=operation.get("description", ""),
+        scope=operation["security"][0]["token"][0],
+        is_signed=any(one["name"] == SIGNATURE_HEADER for one in operation.get("parameters", ())),
         fields=(*_parameters(operation), *_body(operation, schemas)),
+        answers=tuple(_answer(operation, schemas)),
         success=", ".join(str(code) for code in operation["responses"] if str(code) < "300"),
     )
 
 
 def _parameters(operation: Mapping[str, Any]) -> Iterable[Field]:
     for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "header":
+            continue  # every change has the same two, which stand above
         yield Field(
             name=parameter["name"],
             where=parameter["in"],
@@ -81,22 +90,48 @@ def _parameters(operation: Mapping[str, Any]) -> Iterable[Field]:
 
 
 def _body(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterable[Field]:
-    content = operation.get("requestBody", {}).get("content", {})
-    for media in content.values():
-        schema = schemas[media["schema"]["$ref"].rpartition("/")[2]]
-        for name, value in schema["properties"].items():
-            yield Field(
-                name=name,
-                where="body",
-                kind=_kind(value),
-                required=name in schema.get("required", ()),
-                words=value.get("description", ""),
-            )
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _fields(media["schema"], schemas, "body")
+
+
+def _answer(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterable[Field]:
+    """Of a page the fields of what it lists."""
+    done: Mapping[str, Any] = next(
+        (answer for code, answer in operation["responses"].items() if str(code) in ("200", "201")), {}
+    )
+    schema = done.get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return
+    items = _resolved(schema, schemas)["properties"].get("items", {}).get("items")
+    yield from _fields(items or schema, schemas, "each item" if items else "answer")
+
+
+def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], where: str) -> Iterable[Field]:
+    resolved = _resolved(schema, schemas)
+    for name, value in resolved["properties"].items():
+        yield Field(
+            name=name,
+            where=where,
+            kind=_kind(value),
+            required=name in resolved.get("required", ()),
+            words=value.get("description", ""),
+        )
+
+
+def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return found
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-    words = (
-        f"list of {one['items']['type']}" if "items" in one else str(one.get("type", "")) for one in kinds
-    )
-    return ", ".join(words)
+    return ", ".join(_kind_of(one) for one in schema.get("anyOf", [schema]) if one.get("type") != "null")
+
+
+def _kind_of(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    if "items" in schema:
+        return f"list of {_kind_of(schema['items'])}"
+    return str(schema.get("format") or schema.get("type", ""))

@@ -7,14 +7,19 @@ from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from certuary.portal.api.tokens import problem_of
+from certuary.portal.api.tokens import state_of, tokens_of
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.api_tokens import ApiTokenForm
-from certuary.portal.models import ApiToken
 from certuary.portal.signing import content_of, propose
 from certuary.portal.templatetags.portal import moment, state
 
 _NEW = "api-token-new"
+_STATES = {
+    "in force": ("good", "In force"),
+    "revoked": ("quiet", "Revoked"),
+    "expired": ("quiet", "Expired"),
+    "void": ("broken", "Void"),
+}
 
 
 def api_tokens(request: HttpRequest) -> HttpResponse:
@@ -23,20 +28,13 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     assert user is not None, "the middleware has found it"
     now = deps.clock.now()
     lines = []
-    for row in ApiToken.objects.filter(user_id=int(user.id)).order_by("-id")[:200]:
-        problem = problem_of(row, user, deps.marker)
-        if row.revoked_at is not None:
-            shown = state("quiet", "Revoked")
-        elif row.expires_at <= now:
-            shown = state("quiet", "Expired")
-        elif problem is not None:
-            shown = state("broken", "Void")
-        else:
-            shown = state("good", "In force")
+    for row in tokens_of(user):
+        is_now, problem = state_of(row, user, deps.marker, now)
+        tone, words = _STATES[is_now]
         lines.append(
             {
                 "row": row,
-                "state": format_html('<span title="{}">{}</span>', problem or "", shown),
+                "state": format_html('<span title="{}">{}</span>', problem or "", state(tone, words)),
                 "scopes": [str(scope) for scope in row.scopes],
                 "last_used": moment(row.last_used_at),
                 "is_open": row.revoked_at is None,

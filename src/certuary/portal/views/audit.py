@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html
 
-from certuary.core.checkpoint import open_checkpoint
-from certuary.errors import AuditBroken, CertuaryError, InvalidValue
-from certuary.portal.deps import deps_of
+from certuary.errors import CertuaryError, InvalidValue
+from certuary.portal.audit_events import (
+    JSON_LINES,
+    checked_time,
+    described,
+    detail_of,
+    event_file,
+    json_part,
+    newest_checkpoint,
+)
 from certuary.portal.problem import problem_page
 from certuary.portal.scope import Scope
 from certuary.portal.tables import (
@@ -39,8 +43,7 @@ from certuary.portal.templatetags.portal import moment
 from certuary.portal.told import told
 from certuary.portal.visible import visible
 from certuary.services.ports import StoredEvent
-from certuary.store.audit_pages import AuditPage, AuditSearch, all_found, find_event, search_events
-from certuary.store.checkpoints import DjangoCheckpointStore
+from certuary.store.audit_pages import AuditPage, AuditSearch, find_event, search_events
 
 KINDS: Final = (
     "application",
@@ -87,7 +90,6 @@ _FIELDS: Final = (
     "seq",
     "hash",
 )
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # a search looks some minutes further
 _FILTERS: Final = ("kind", "actor", "target", "request_id", "since", "until")
 
 
@@ -129,7 +131,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Audit log",
         "lead": "What happened, and who did it. Events are only ever added.",
-        "checkpoint": _checkpoint(request),
+        "checkpoint": newest_checkpoint(request),
         "export_query": request.GET.urlencode(),
         "is_scoped": Scope.of(request).audit_reach() is not None,
     }
@@ -140,7 +142,7 @@ def audit_event(request: HttpRequest, number: int) -> HttpResponse:
     stored = find_event(number, Scope.of(request).audit_reach())
     if stored is None:
         raise Http404
-    detail = _detail(stored)
+    detail = detail_of(stored)
     before, after = _mapping(detail.get("before")), _mapping(detail.get("after"))
     context = {
         "stored": stored,
@@ -156,47 +158,23 @@ def audit_event(request: HttpRequest, number: int) -> HttpResponse:
 def audit_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """All that is found, newest first, written while it is read."""
     try:
-        parts = all_found(_asked(request))
-        first = next(parts)  # what cannot be searched is said now: later the answer has begun
+        wanted = _asked(request)
+        if request.GET.get("format") == "csv":
+            return _csv_file(request, wanted)
+        return event_file(request, wanted, json_part, [], name="audit.jsonl", media_type=JSON_LINES)
     except CertuaryError as problem:
         return problem_page(request, problem)
-    is_csv = request.GET.get("format") == "csv"
-    form, name = (_csv_part, "audit.csv") if is_csv else (_json_part, "audit.jsonl")
-    heading = [_csv_line(_FIELDS)] if is_csv else []
-    is_asynchronous = isinstance(request, ASGIRequest)
-    content: Any = (_in_thread if is_asynchronous else _parts)(heading, chain((first,), parts), form)
-    response = StreamingHttpResponse(
-        content, content_type="text/csv; charset=utf-8" if is_csv else "application/jsonl"
+
+
+def _csv_file(request: HttpRequest, wanted: AuditSearch) -> StreamingHttpResponse:
+    heading = [_csv_line(_FIELDS)]
+    return event_file(
+        request, wanted, _csv_part, heading, name="audit.csv", media_type="text/csv; charset=utf-8"
     )
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-_Part = Callable[[Iterable[StoredEvent]], str]
-
-
-def _parts(heading: list[str], parts: Iterator[tuple[StoredEvent, ...]], form: _Part) -> Iterator[str]:
-    yield from heading
-    for part in parts:
-        yield form(part)
-
-
-async def _in_thread(
-    heading: list[str], parts: Iterator[tuple[StoredEvent, ...]], form: _Part
-) -> AsyncIterator[str]:
-    """Django would gather what is not asynchronous whole before it sends the first octet."""
-    for line in heading:
-        yield line
-    while part := await sync_to_async(lambda: next(parts, None))():
-        yield form(part)
-
-
-def _json_part(part: Iterable[StoredEvent]) -> str:
-    return "".join(json.dumps(_described(stored)) + "\n" for stored in part)
 
 
 def _csv_part(part: Iterable[StoredEvent]) -> str:
-    return "".join(_csv_line([_cell(_described(stored)[field]) for field in _FIELDS]) for stored in part)
+    return "".join(_csv_line([_cell(described(stored)[field]) for field in _FIELDS]) for stored in part)
 
 
 def _csv_line(cells: Iterable[str]) -> str:
@@ -209,33 +187,6 @@ def _cell(value: object) -> str:
     return (
         json.dumps(value, sort_keys=True) if isinstance(value, dict) else str("" if value is None else value)
     )
-
-
-def _described(stored: StoredEvent) -> dict[str, object]:
-    event = stored.event
-    return {
-        "number": stored.number,
-        "at": event.at.isoformat(),
-        "kind": event.kind,
-        "actor_kind": event.actor_kind,
-        "actor": event.actor,
-        "target": event.target,
-        "address": event.address,
-        "request_id": event.request_id,
-        "detail": _detail(stored),
-        "stream": stored.stream,
-        "seq": stored.seq,
-        "hash": stored.hash.hex(),
-    }
-
-
-def _detail(stored: StoredEvent) -> Mapping[str, object]:
-    """What somebody wrote there by SQL may be anything."""
-    try:
-        detail = json.loads(stored.event.detail or "{}")
-    except (ValueError, RecursionError):
-        return {"text": stored.event.detail}
-    return detail if isinstance(detail, dict) else {"text": stored.event.detail}
 
 
 def _asked(request: HttpRequest) -> AuditSearch:
@@ -259,9 +210,7 @@ def _moment(text: str) -> datetime | None:
         moment = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidValue(f"{text!r} is not a time such as 2026-12-31T08:00", rule="time") from None
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise InvalidValue(f"the years go from {_FIRST_YEAR} to {_LAST_YEAR}", rule="time")
-    return moment
+    return checked_time(moment)
 
 
 def _chips(request: HttpRequest, given: Mapping[str, str]) -> list[Chip]:
@@ -299,18 +248,6 @@ def _row(stored: StoredEvent) -> Row:
             ),
         )
     )
-
-
-def _checkpoint(request: HttpRequest) -> Mapping[str, object] | None:
-    """The newest one, and whether this installation signed it. The whole chain takes the audit key: not ours."""
-    newest = DjangoCheckpointStore().latest()
-    if newest is None:
-        return None
-    try:
-        opened = open_checkpoint(newest, deps_of(request).trust.checkpoint_key)
-    except AuditBroken as problem:
-        return {"number": newest.number, "at": newest.at, "problem": problem.detail}
-    return {"number": newest.number, "at": newest.at, "problem": "", "streams": len(opened.streams)}
 
 
 def _certificate_of(stored: StoredEvent) -> str:

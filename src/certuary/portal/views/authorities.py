@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 
-from certuary.errors import InvalidMark, InvalidSeal
+from certuary.errors import InvalidMark, NotFound
+from certuary.portal.authority_files import authority_file, check_readable, is_readable
 from certuary.portal.certificate_fields import decode
 from certuary.portal.deps import deps_of
 from certuary.portal.downloads import download
@@ -19,7 +20,7 @@ from certuary.portal.lifebar import Lifebar
 from certuary.portal.rows import SealStates
 from certuary.portal.tables import Cell
 from certuary.portal.templatetags.portal import state
-from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
+from certuary.services.authorities import certificate_der, chain_of, export_certificates
 from certuary.services.ports import CrlRow, Record
 from certuary.store.crls import DjangoCrlStore
 
@@ -55,12 +56,12 @@ def authorities(request: HttpRequest) -> HttpResponse:
     records = deps_of(request).records.all("authority")
     context = {
         "authorities": [
-            _shown(request, record, depth, states) for record, depth in _tree(records) if _is_readable(record)
+            _shown(request, record, depth, states) for record, depth in _tree(records) if is_readable(record)
         ],
         "unreadable": [
             (str(record.values["name"]), states.problem(record))
             for record in records
-            if not _is_readable(record)
+            if not is_readable(record)
         ],
         "missing": states.missing("authority", columns=2),
     }
@@ -82,39 +83,17 @@ def authority(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def authority_download(request: HttpRequest, number: int, form: str) -> HttpResponse:
-    record = _find(request, number)
-    name = str(record.values["name"])
-    if form in ("chain", "chain-p7b"):
-        chain = tuple(certificate_der(each) for each in chain_of(deps_of(request).records, name))
-        kind = "pem" if form == "chain" else "p7b"
-        return download(export_certificates(chain, kind), kind, f"{name}-chain")
-    if form == "crl":
-        crl = DjangoCrlStore().latest(number)
-        if crl is None:
-            raise Http404
-        return download(crl.der, "crl", name)
-    if form not in FORMATS:
-        raise Http404
-    return download(export_certificates((certificate_der(record),), form), form, name)
+    try:
+        return download(*authority_file(_find(request, number), form, deps_of(request).records))
+    except NotFound:
+        raise Http404 from None
 
 
 def _find(request: HttpRequest, number: int) -> Record:
     record = deps_of(request).records.find("authority", id=number)
     if record is None:
         raise Http404
-    if not _is_readable(record):
-        raise InvalidSeal(
-            f"authority {record.values['name']!r} holds a value that cannot be read: its row was altered; "
-            "`certuary seal verify` names it"
-        )
-    return record
-
-
-def _is_readable(record: Record) -> bool:
-    """Whether there is anything to show. Whoever alters a row can put anything there."""
-    return isinstance(record.values["not_before"], datetime) and isinstance(
-        record.values["not_after"], datetime
-    )
+    return check_readable(record)
 
 
 def _tree(records: Iterable[Record]) -> list[tuple[Record, int]]:

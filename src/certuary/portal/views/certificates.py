@@ -11,10 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 
-from certuary.core.names import subject_search_key
-from certuary.core.values import serial_from_text, serial_to_text
-from certuary.errors import CertuaryError, InvalidMark, InvalidValue
+from certuary.core.values import serial_to_text
+from certuary.errors import CertuaryError, InvalidMark, InvalidValue, NotFound
 from certuary.portal.certificate_fields import decode
+from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
 from certuary.portal.certificate_status import status_mark, status_word
 from certuary.portal.deps import deps_of
 from certuary.portal.downloads import download
@@ -42,18 +42,11 @@ from certuary.portal.templatetags.portal import moment
 from certuary.portal.visible import visible
 from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
-from certuary.services.ports import CertificateRow, Record
-from certuary.services.verify_marks import check_certificate_der
+from certuary.services.ports import CertificateRow
 from certuary.store.certificate_history import enrolment_of, events_of
-from certuary.store.certificate_pages import (
-    CertificateSearch,
-    SearchPage,
-    find_by_fingerprint,
-    find_serial,
-    search_certificates,
-)
+from certuary.store.certificate_pages import SearchPage
 from certuary.store.database import read
-from certuary.store.models import Application, Profile, ProfileVersion
+from certuary.store.models import Application, Profile
 
 _KINDS: Final = (
     ("", "Subject"),
@@ -61,6 +54,12 @@ _KINDS: Final = (
     ("serial", "Serial number"),
     ("sha256", "SHA-256"),
 )
+_CRITERIA: Final = {
+    "": "subject",
+    "san": "alternative_name",
+    "serial": "serial",
+    "sha256": "fingerprint",
+}
 _STATUSES: Final = (("", "Any"), ("valid", "Valid"), ("expired", "Expired"), ("revoked", "Revoked"))
 _WINDOWS: Final = (("", "Any"), ("7", "Within 7 days"), ("30", "Within 30 days"), ("90", "Within 90 days"))
 _COLUMNS: Final = (
@@ -205,12 +204,9 @@ def revoke_certificate(request: HttpRequest, serial: str) -> HttpResponse:
 def find_or_404(request: HttpRequest, serial: str) -> CertificateRow:
     """Somebody else's is as if it were not there."""
     try:
-        found = find_serial(serial_from_text(serial), Scope.of(request).application_ids())
-    except InvalidValue:
+        return find_certificate(Scope.of(request), serial)
+    except NotFound:
         raise Http404 from None
-    if len(found) != 1:
-        raise Http404
-    return found[0]
 
 
 def common_name(row: CertificateRow) -> str:
@@ -225,55 +221,19 @@ def common_name(row: CertificateRow) -> str:
     return visible(row.subject or row.alternative_names.strip('[]"').partition('"')[0]) or "(no name)"
 
 
-def mark_problem(request: HttpRequest, row: CertificateRow, authority: Record | None) -> str:
-    """Why the row is not to be believed; "" when it is."""
-    try:
-        deps_of(request).marker.check_certificate(row)
-        issuer = None if authority is None else x509.load_der_x509_certificate(certificate_der(authority))
-        check_certificate_der(row, issuer)
-    except InvalidMark as problem:
-        return problem.detail
-    except ValueError:
-        return "its authority's certificate cannot be read"
-    return ""
-
-
 def _search(request: HttpRequest, asked: _Asked, now: datetime) -> SearchPage:
-    scope = Scope.of(request)
-    application_ids = _applications_asked(scope, asked.application)
-    after, before = number_of(request, "after"), number_of(request, "before")
-    if asked.kind == "sha256" and asked.query:
-        return find_by_fingerprint(_fingerprint(asked.query), application_ids, after=after)
     since, until = _window(asked, now)
-    wanted = CertificateSearch(
-        now=now,
-        application_ids=application_ids,
-        profile_version_ids=_versions_asked(asked.profile),
-        serial=serial_from_text(asked.query) if asked.kind == "serial" and asked.query else None,
-        subject_prefix=subject_search_key(asked.query) if asked.kind == "" and asked.query else "",
-        alternative_name=asked.query if asked.kind == "san" else "",
+    by: dict[str, str] = {_CRITERIA[asked.kind]: asked.query}
+    wanted = Criteria(
+        **by,
+        application=asked.application,
+        profile=asked.profile,
         status=asked.status or ("valid" if asked.window else ""),  # type: ignore[arg-type]  # one of `_STATUSES`
         expiring_from=since,
         expiring_before=until,
     )
-    return search_certificates(wanted, after=after, before=before)
-
-
-def _applications_asked(scope: Scope, name: str) -> tuple[int, ...] | None:
-    """Also those that were removed and had the name. Empty when there is none that the user may see."""
-    if not name:
-        return scope.application_ids()
-    rows = Application.objects.filter(name=name)
-    if scope.group_ids is not None:
-        rows = rows.filter(group_id__in=scope.group_ids)
-    return read(lambda: tuple(rows.values_list("id", flat=True)))
-
-
-def _versions_asked(name: str) -> tuple[int, ...] | None:
-    if not name:
-        return None
-    rows = ProfileVersion.objects.filter(profile__name=name).values_list("id", flat=True)
-    return read(lambda: tuple(rows))
+    after, before = number_of(request, "after"), number_of(request, "before")
+    return find_certificates(Scope.of(request), wanted, now, after=after, before=before)
 
 
 def _window(asked: _Asked, now: datetime) -> tuple[datetime | None, datetime | None]:
@@ -289,13 +249,6 @@ def _day(text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         raise InvalidValue(f"{text!r} is not a day such as 2026-12-31", rule="date") from None
-
-
-def _fingerprint(text: str) -> str:
-    digits = text.lower().replace(":", "").replace(" ", "").removeprefix("sha256")
-    if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
-        raise InvalidValue("a SHA-256 fingerprint has 64 hex digits", rule="fingerprint")
-    return digits
 
 
 def _chips(request: HttpRequest, asked: _Asked) -> list[Chip]:

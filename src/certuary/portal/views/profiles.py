@@ -14,10 +14,11 @@ from certuary.core.profile import Profile
 from certuary.core.profile_config import ProfileConfig, parse_profile
 from certuary.core.profile_text import set_values
 from certuary.core.profile_words import Fact, describe, differences, span_text
-from certuary.errors import CertuaryError, InvalidMark, InvalidProfile
+from certuary.errors import CertuaryError, InvalidProfile
 from certuary.portal.access import may_administer
 from certuary.portal.certificate_fields import decode_sample
 from certuary.portal.deps import deps_of
+from certuary.portal.profile_checks import is_altered, lint_findings
 from certuary.portal.profile_editor import STARTING_TEXT, Edited, edit, open_editor, refuse
 from certuary.portal.profile_use import ProfileUse, ProfileUses
 from certuary.portal.rows import SealStates
@@ -25,20 +26,10 @@ from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, number_of, table_response
 from certuary.portal.templatetags.portal import state
 from certuary.portal.text_difference import diff_lines
-from certuary.services.lint_profile import Fault, find_faults, sample_certificate
-from certuary.services.ports import ProfileVersionRow, Record
+from certuary.services.lint_profile import sample_certificate
+from certuary.services.ports import Record
 from certuary.store.profile_versions import find_version, list_versions
 
-_FIELDS_OF_NODES: Final = (
-    ("subjectAltName", "alternative_names.allow"),
-    ("extKeyUsage", "extended_key_usage.allow"),
-    ("keyUsage", "key_usage.allow"),
-    ("basicConstraints", "basic_constraints.include"),
-    ("certificatePolicies", "certificate_policies"),
-    ("validity", "validity.lifetime"),
-    ("subjectPublicKeyInfo", "keys.allow"),
-    ("subject", "subject.required"),
-)
 _COLUMNS: Final = (
     Column(name="name", title="Name"),
     Column(name="version", title="Version", is_number=True),
@@ -164,15 +155,7 @@ def _why_unusable(toml: str) -> str:
 def _versions(request: HttpRequest, profile_id: int) -> list[dict[str, Any]]:
     """Newest first, each with whether its mark holds and the number before it."""
     rows = list_versions(profile_id)
-    return [{"row": row, "is_altered": _is_altered(request, row), "before": row.number - 1} for row in rows]
-
-
-def _is_altered(request: HttpRequest, row: ProfileVersionRow) -> bool:
-    try:
-        deps_of(request).marker.check_profile_version(row)
-    except InvalidMark:
-        return True
-    return False
+    return [{"row": row, "is_altered": is_altered(request, row), "before": row.number - 1} for row in rows]
 
 
 def compare(request: HttpRequest, profile_id: int, first: int, second: int) -> HttpResponse:
@@ -192,7 +175,7 @@ def compare(request: HttpRequest, profile_id: int, first: int, second: int) -> H
         "changed": [each for each in changed if each.is_change],
         "lines": diff_lines(before.toml, after.toml),
         "numbers": [row.number for row in list_versions(profile_id)],
-        "altered": [row.number for row in (before, after) if _is_altered(request, row)],
+        "altered": [row.number for row in (before, after) if is_altered(request, row)],
     }
     return render(request, "portal/profile_compare.html", context)
 
@@ -246,15 +229,7 @@ def _faults(request: HttpRequest, record: Record | None, profile: Profile) -> li
         return [("name", "a profile keeps its name; clone it for another one")]
     if record is None and deps_of(request).records.find("profile", name=profile.name) is not None:
         return [("name", "there is a profile of this name; edit that one, or choose another name")]
-    try:
-        found = find_faults(profile, now=deps_of(request).clock.now())
-    except InvalidProfile as problem:
-        return [(problem.path, problem.detail)]
-    return [(_path_of(fault), f"a certificate made under it would be wrong: {fault.text}") for fault in found]
-
-
-def _path_of(fault: Fault) -> str:
-    return next((path for word, path in _FIELDS_OF_NODES if word in fault.node), "")
+    return lint_findings(profile, deps_of(request).clock.now())
 
 
 def _first_text(request: HttpRequest, record: Record | None) -> str:

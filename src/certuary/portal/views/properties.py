@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -18,24 +16,16 @@ from certuary.portal.access import may_administer
 from certuary.portal.deps import PortalDeps, deps_of
 from certuary.portal.forms.properties import PropertyForm
 from certuary.portal.problem import problem_page
+from certuary.portal.property_history import MEANINGS, property_change, statement_of, target_of
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.portal.templatetags.portal import moment, state
-from certuary.services.audit_property_changes import ACTOR
 from certuary.services.believed_records import BelievedRecords
 from certuary.services.est_state import why_est_is_disabled
 from certuary.services.ports import Record, RecordStore, StoredEvent
 from certuary.services.set_property import ACTIVE, KNOWN, find_property, warnings_about_property
-from certuary.services.snapshot import CACERTS_AUTHENTICATION_PROPERTY, GROUP_PROPERTY, PROFILE_PROPERTY
 from certuary.store.audit import events_about
 
-MEANINGS: Final[Mapping[str, str]] = {
-    PROFILE_PROPERTY: "The default profile, by name or number: what the EST address without a label issues. "
-    "The profile itself must say est_default = true.",
-    GROUP_PROPERTY: "The group, by code or number, whose applications may use the EST address without a label.",
-    CACERTS_AUTHENTICATION_PROPERTY: "Whether reading the CA certificates takes a password: default, required "
-    "or none. Without it: default, which is as each address has it.",
-}
 _CHANGES_SHOWN: Final = 30
 _NOT_SET: Final = "not set"
 
@@ -45,7 +35,7 @@ def properties(request: HttpRequest) -> HttpResponse:
     deps = deps_of(request)
     rows = {str(record.id): record for record in deps.records.all("property")}
     keys = (*KNOWN, *(key for key in rows if key not in KNOWN))
-    events = events_about([f"property:{key}"[:128] for key in keys], limit=_CHANGES_SHOWN)
+    events = events_about([target_of(key) for key in keys], limit=_CHANGES_SHOWN)
     newest: dict[str, StoredEvent] = {}
     for event in events:
         newest.setdefault(event.event.target, event)
@@ -58,16 +48,13 @@ def properties(request: HttpRequest) -> HttpResponse:
             Column(name="status", title="Status"),
             Column(name="changed", title="Last changed"),
         ),
-        rows=[
-            _row(key, rows.get(key), newest.get(f"property:{key}"[:128]), deps.records, changing)
-            for key in keys
-        ],
+        rows=[_row(key, rows.get(key), newest.get(target_of(key)), deps.records, changing) for key in keys],
     )
     context = {
         "disabled": _why_disabled(deps),
         "actions": [("Set a property", "/properties/set/")] if changing else [],
-        "events": [_event(event) for event in events],
-        "statements": [_statement(record) for record in rows.values()],
+        "events": [property_change(event) for event in events],
+        "statements": [statement_of(record) for record in rows.values()],
     }
     return table_response(request, "portal/properties/list.html", table, context)
 
@@ -156,48 +143,3 @@ def _state(record: Record | None) -> SafeString:
 
 def _is_active(record: Record) -> bool:
     return str(record.values["status"]).strip().lower() == "active"
-
-
-def _event(event: StoredEvent) -> dict[str, object]:
-    row = event.event
-    try:
-        detail = json.loads(row.detail)
-        before, after = _told(detail.get("before")), _told(detail.get("after"))
-        database_user = str(detail.get("database_user", ""))
-    except (ValueError, AttributeError):
-        before, after, database_user = "", row.detail[:200], ""
-    return {
-        "at": row.at,
-        "who": row.actor,
-        "database_user": database_user,
-        "by_sql": row.actor == ACTOR and row.actor_kind == "sql",
-        "what": row.kind.removeprefix("property."),
-        "key": row.target.removeprefix("property:"),
-        "before": before,
-        "after": after,
-    }
-
-
-def _told(values: object) -> str:
-    if not isinstance(values, dict):
-        return "" if values is None else str(values)
-    shown = [str(values[name]) for name in ("property_value", "status") if name in values]
-    return ", ".join(shown)
-
-
-def _statement(record: Record) -> str:
-    """The same in SQLite and in PostgreSQL."""
-    key, value, status = (
-        _literal(str(record.values[column])) for column in ("property_key", "property_value", "status")
-    )
-    return (
-        # Text to copy, which nothing here executes.
-        f"INSERT INTO api_properties (property_key, property_value, status) VALUES ({key}, {value}, {status})\n"  # noqa: S608
-        "  ON CONFLICT (property_key) DO UPDATE"
-        " SET property_value = excluded.property_value, status = excluded.status;"
-    )
-
-
-def _literal(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -2,70 +2,46 @@
 
 from __future__ import annotations
 
-import json
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from certuary.core.certificate import sign_plan
 from certuary.core.csr import parse_csr
-from certuary.core.enrolment_step import Step
 from certuary.core.est import Operation
 from certuary.core.refusals import EXPLANATIONS, explain
-from certuary.errors import CertuaryError
+from certuary.errors import CertuaryError, InvalidValue
 from certuary.est.error_map import http_status
 from certuary.portal.certificate_fields import Section, decode_csr, decode_sample
 from certuary.portal.deps import address_of, deps_of
 from certuary.portal.forms.refusals import TryForm
 from certuary.portal.problem import problem_page
+from certuary.portal.refused import (
+    STEP_WORDS,
+    Refusal,
+    find_refusal,
+    page_key_text,
+    parse_page_key,
+    sample_of,
+)
 from certuary.portal.scope import Scope, visible_applications
 from certuary.portal.tables import Cell, Chip, Choice, Column, Row, Table, number_of, table_response, without
 from certuary.portal.templatetags.portal import moment
-from certuary.services.ports import Record
 from certuary.services.rehearse_enrolment import Outcome, Rehearsal, Rehearsed, StepResult, rehearse_enrolment
 from certuary.store.enrolments import (
     FoundEnrolment,
-    FoundEvent,
     PageKey,
     RefusalFilter,
-    find_enrolments,
-    find_events,
     list_refusals,
 )
 
 _PAGE: Final = 50
 _LONGEST_CHOICE: Final = 200
 """Of applications in a select; those beyond are reached by their own page's link."""
-_REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
 _TIMES: Final = {"1h": ("the last hour", 1), "1d": ("the last day", 24), "7d": ("the last 7 days", 168)}
-_STRANGER_KINDS: Final = ("authentication.refused", "authentication.rate-limited")
-_STEP_WORDS: Final = {
-    Step.ENDPOINT: ("EST and label", "The label is known, and EST is enabled for its profile"),
-    Step.APPLICATION: ("Application", "It is enabled, has not expired, and the address is in its networks"),
-    Step.BODY: ("Body", "It is base64, PEM or DER"),
-    Step.PKCS10: ("PKCS#10", "It is a well-formed certification request"),
-    Step.KEY: ("Key policy", "The key is of an accepted kind and size, and not a known weak one"),
-    Step.POSSESSION: ("Proof of possession", "The request is signed by its own key"),
-    Step.LINKING: (
-        "Linking",
-        "A challengePassword belongs to the TLS connection; a dry run has none and takes it for right",
-    ),
-    Step.GRANT: ("Grants", "The application may use this label and this profile"),
-    Step.NAMES: ("Names", "On renewal: the application holds a valid certificate of these names"),
-    Step.KEY_REUSE: ("Key reuse", "The profile allows this key again, if it was certified before"),
-    Step.PROFILE: (
-        "Profile",
-        "Subject, alternative names, key type and extensions are as the profile has them",
-    ),
-    Step.SUBJECT_RULE: ("Subject rule", "The application may ask for these names"),
-    Step.LINT: ("Lint", "The certificate would keep to RFC 5280"),
-}
 
 
 def refusals(request: HttpRequest) -> HttpResponse:
@@ -82,7 +58,7 @@ def refusals(request: HttpRequest) -> HttpResponse:
         caption="Refused requests, newest first",
         columns=_COLUMNS,
         rows=[_row(each, names) for each in page],
-        older_url=without(request, "after", after=_key_text(last)) if last else "",
+        older_url=without(request, "after", after=page_key_text(last)) if last else "",
         newer_url=without(request, "after") if after else "",
         chips=chips,
         choices=_choices(request, names),
@@ -158,79 +134,41 @@ def _choices(request: HttpRequest, names: dict[int | str, str]) -> list[Choice]:
 
 
 def _page_key(text: str) -> PageKey | None:
-    at, _, number = text.rpartition("_")
     try:
-        return PageKey(datetime.fromtimestamp(int(at) / 1_000_000, UTC), int(number)) if text else None
-    except (ValueError, OverflowError, OSError):
+        return parse_page_key(text)
+    except InvalidValue:
         raise Http404("there is no such page") from None
-
-
-def _key_text(found: FoundEnrolment) -> str:
-    microseconds = (found.at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
-    return f"{microseconds}_{found.id}"
 
 
 def refusal(request: HttpRequest, request_id: str) -> HttpResponse:
     """By a request's id. What somebody may not see is not there."""
-    found, events = [], []
-    if _REQUEST_ID.fullmatch(request_id):
-        found = [each for each in find_enrolments(request_id) if _is_visible(request, each)]
-        events = list(find_events(request_id))
-    if found:
-        return render(request, "portal/refusal.html", _explained(request, found[0], events))
-    strangers = [event for event in events if event.kind in _STRANGER_KINDS]
-    if strangers and Scope.of(request).sees_everything:
-        return render(request, "portal/refusal.html", _stranger(request_id, strangers[0]))
-    return render(request, "portal/refusal_unknown.html", {"request_id": request_id[:64]}, status=404)
+    found = find_refusal(request, request_id)
+    if found is None:
+        return render(request, "portal/refusal_unknown.html", {"request_id": request_id[:64]}, status=404)
+    return render(request, "portal/refusal.html", _explained(found))
 
 
-def _is_visible(request: HttpRequest, found: FoundEnrolment) -> bool:
-    return Scope.of(request).has_application(_application(request, found))
-
-
-def _application(request: HttpRequest, found: FoundEnrolment) -> Record | None:
-    if found.application_id is None:
-        return None
-    return deps_of(request).records.find_ever("application", found.application_id)
-
-
-def _explained(request: HttpRequest, found: FoundEnrolment, events: list[FoundEvent]) -> dict[str, Any]:
-    application = _application(request, found)
-    detail = next((_detail(event) for event in events if event.kind == "enrolment.refused"), {})
-    return {
+def _explained(found: Refusal) -> dict[str, Any]:
+    context: dict[str, Any] = {
         "request_id": found.request_id,
-        "found": found,
-        "is_issued": found.outcome == "issued",
         "at": found.at,
-        "rule": found.reason,
-        "sentence": str(detail.get("text", "")),
-        "explanation": explain(found.reason),
-        "application": application,
+        "rule": found.rule,
+        "sentence": found.sentence,
+        "explanation": explain(found.rule),
         "address": found.address,
-        "decoded": _decoded(found.csr_der),
-        "has_csr": found.csr_der is not None,
-    }
-
-
-def _stranger(request_id: str, event: FoundEvent) -> dict[str, Any]:
-    rule = "rate-limited" if event.kind == "authentication.rate-limited" else "not-authenticated"
-    return {
-        "request_id": request_id,
-        "at": event.at,
-        "rule": rule,
-        "sentence": str(_detail(event).get("reason", "")),
-        "explanation": explain(rule),
-        "address": event.address,
         "has_csr": False,
     }
-
-
-def _detail(event: FoundEvent) -> dict[str, Any]:
-    try:
-        detail = json.loads(event.detail)
-    except ValueError:
-        return {}
-    return detail if isinstance(detail, dict) else {}
+    enrolment = found.enrolment
+    if enrolment is None:
+        return context
+    return {
+        **context,
+        "found": enrolment,
+        "is_issued": enrolment.outcome == "issued",
+        "application": found.application,
+        "decoded": _decoded(enrolment.csr_der),
+        "has_csr": enrolment.csr_der is not None,
+    }
 
 
 def _decoded(csr_der: bytes | None) -> tuple[Section, ...]:
@@ -288,14 +226,12 @@ def _shown(done: Rehearsed) -> dict[str, Any]:
         shown["explanation"] = explain(done.refusal.rule)
         shown["status"] = http_status(done.refusal)
     if done.plan is not None:
-        # Signed with a key that is thrown away, only so that the one decoder can read it.
-        sample = sign_plan(done.plan, ec.generate_private_key(ec.SECP256R1())).certificate
-        shown["certificate"] = decode_sample(sample)
+        shown["certificate"] = decode_sample(sample_of(done.plan))
     return shown
 
 
 def _step(result: StepResult) -> dict[str, str]:
-    title, meaning = _STEP_WORDS[result.step]
+    title, meaning = STEP_WORDS[result.step]
     tones = {Outcome.PASSED: "good", Outcome.STOPPED: "broken", Outcome.NOT_REACHED: "quiet"}
     return {
         "title": title,

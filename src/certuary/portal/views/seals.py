@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import Final
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,21 +9,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from certuary.core import seal as seals
-from certuary.core.manifest import Entry
-from certuary.core.seal import SECRET_COLUMNS
-from certuary.errors import CertuaryError, InvalidSeal
+from certuary.errors import CertuaryError, InvalidSeal, NotFound
 from certuary.portal.deps import deps_of
 from certuary.portal.scope import Scope
+from certuary.portal.seal_problems import columns_shown, find_broken, find_gone, find_sealed, missing_entry
 from certuary.portal.signing import propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.portal.templatetags.portal import state
-from certuary.portal.told import told
 from certuary.portal.visible import visible
-from certuary.services.adopt_record import Shown, describe_seal, parse_kind
+from certuary.services.adopt_record import describe_seal, parse_kind
 from certuary.services.entitlement import CA_ADMINISTRATOR
-from certuary.services.ports import SEALED_KINDS, Record, RecordKind
-from certuary.services.record_gate import Key, RecordGate, key_of, name_of, sealed_columns
-from certuary.services.trusted_feed import MISSING
+from certuary.services.ports import Record, RecordKind
+from certuary.services.record_gate import Key, RecordGate, name_of
 
 PAGES: Final = {
     "application": "/applications/{}/",
@@ -35,26 +30,6 @@ PAGES: Final = {
     "user": "/users/{}/",
     "authority": "/authorities/{}/",
 }
-_SHARED: Final = ("profile", "label", "authority")
-"""Kinds that belong to no group: of others, a row that is gone cannot say whose it was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    kind: str
-    name: str
-    reason: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnShown:
-    """`holds` is None where nothing can be said: no seal can be read."""
-
-    name: str
-    value: str
-    is_secret: bool
-    holds: bool | None
 
 
 def broken_seals(request: HttpRequest) -> HttpResponse:
@@ -85,23 +60,6 @@ def broken_seals(request: HttpRequest) -> HttpResponse:
         "lead": "Records that somebody changed past Certuary. None of them is used until that is settled.",
     }
     return table_response(request, "portal/list.html", table, context)
-
-
-def find_broken(request: HttpRequest) -> list[Broken]:
-    """Verified anew, record by record: what the database says of itself is not asked."""
-    try:
-        gate = deps_of(request).gate()
-    except InvalidSeal as problem:
-        return [Broken(kind="manifest", name="the manifest", reason=problem.detail)]
-    found = [
-        Broken(
-            kind="manifest", name=f"{part.kind}/{part.number}", reason="it was altered, or its row is gone"
-        )
-        for part in gate.broken_parts(SEALED_KINDS)
-    ]
-    for kind in SEALED_KINDS:
-        found += _broken_of(kind, request, gate)
-    return found
 
 
 def seal(request: HttpRequest, kind: str, number: int) -> HttpResponse:
@@ -143,54 +101,6 @@ def accept_gone(request: HttpRequest, kind: str, number: int) -> HttpResponse:
     return redirect(propose(request, "seal-forget", {"kind": kind, "id": number}))
 
 
-def missing_entry(request: HttpRequest, kind: RecordKind, number: int) -> Entry | None:
-    """What the manifest says of a record whose row is gone; None when it is there, or never was. `InvalidSeal`."""
-    gate = deps_of(request).gate()
-    if deps_of(request).records.find(kind, id=number) is not None:
-        return None
-    return gate.entry(Key(kind, number))
-
-
-def columns_shown(shown: Shown) -> list[ColumnShown]:
-    """The statement as a table. What is secret stands in it by its digest alone."""
-    values = json.loads(shown.statement)["columns"]
-    differing: tuple[str, ...] | None = None
-    if shown.seal is not None:
-        differing = seals.changed_columns(shown.seal, sealed_columns(shown.record))
-    return [
-        ColumnShown(
-            name=name,
-            value=told(value),
-            is_secret=name in SECRET_COLUMNS,
-            holds=None if differing is None else name not in differing,
-        )
-        for name, value in values.items()
-    ]
-
-
-def _broken_of(kind: RecordKind, request: HttpRequest, gate: RecordGate) -> list[Broken]:
-    found, there = [], set()
-    scope = Scope.of(request)
-    for record in deps_of(request).records.all(kind):
-        there.add(key_of(record).id)
-        try:
-            gate.check(record)
-        except InvalidSeal as problem:
-            if scope.has_record(record):
-                found.append(
-                    Broken(
-                        kind=kind,
-                        name=name_of(record),
-                        reason=problem.detail,
-                        url=f"/seals/{kind}/{record.id}/",
-                    )
-                )
-    for number, entry in gate.entries(kind).items():
-        if number not in there and (scope.group_ids is None or kind in _SHARED):
-            found.append(Broken(kind=kind, name=entry.name, reason=MISSING, url=f"/seals/{kind}/{number}/"))
-    return found
-
-
 def _kind_or_404(text: str) -> RecordKind:
     try:
         return parse_kind(text)
@@ -199,26 +109,16 @@ def _kind_or_404(text: str) -> RecordKind:
 
 
 def _record(request: HttpRequest, kind: RecordKind, number: int) -> Record | None:
-    """None when its row is gone; somebody else's is not there."""
-    records = deps_of(request).records
-    record = records.find(kind, id=number)
-    if record is None and _is_expected(request, kind, number):
-        return None
-    record = record or records.find_ever(kind, number)
-    if record is None or not Scope.of(request).has_record(record):
-        raise Http404
-    return record
-
-
-def _is_expected(request: HttpRequest, kind: RecordKind, number: int) -> bool:
-    return deps_of(request).gate().entry(Key(kind, number)) is not None
+    try:
+        return find_sealed(request, kind, number)
+    except NotFound:
+        raise Http404 from None
 
 
 def _gone(request: HttpRequest, kind: RecordKind, number: int, gate: RecordGate) -> HttpResponse:
-    """Whose group it was its row would say: so only those who see everything are told."""
-    entry = gate.entry(Key(kind, number))
-    scope = Scope.of(request)
-    if entry is None or scope.group_ids is not None:
-        raise Http404
+    try:
+        entry = find_gone(request, kind, number, gate)
+    except NotFound:
+        raise Http404 from None
     context = {"kind": kind, "number": number, "entry": entry, "name": visible(entry.name)}
     return render(request, "portal/seal_gone.html", context)

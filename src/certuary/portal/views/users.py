@@ -10,15 +10,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certuary.errors import CertuaryError, Conflict, InvalidSeal, NotPermitted
+from certuary.errors import CertuaryError
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.users import CompromisedForm, NewUserForm, RoleForm
 from certuary.portal.history import history
 from certuary.portal.people import (
+    check_other,
     find_user,
     group_ids_of,
     groups_in_words,
     groups_seen,
+    is_compromised,
     may_change,
     roles_given_by,
     users_seen,
@@ -120,7 +122,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
         "is_me": record.id == person.pk,
         "may_change": may,
         "may_reset": may and person.role == CA_ADMINISTRATOR,
-        "is_compromised": _is_compromised(request, record),
+        "is_compromised": is_compromised(states.gate, record),
         "signed_in_at": last_sign_ins([name]).get(name),
         "history": history([f"user:{name}"]),
     }
@@ -146,7 +148,7 @@ def new_user(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
     try:
-        record = _find_other(request, number)
+        record = check_other(request, find_user(request, number))
     except CertuaryError as problem:
         return problem_page(request, problem)
     form = RoleForm(
@@ -189,7 +191,7 @@ def remove_factors(request: HttpRequest, number: int) -> HttpResponse:
 def declare_compromised(request: HttpRequest, number: int) -> HttpResponse:
     """With the list of what the key signed, which tells how far back to go."""
     try:
-        record = _find_other(request, number)
+        record = check_other(request, find_user(request, number))
         now = timezone.now()
         signed = signed_with(certificate_of(record), now, deps_of(request).records, deps_of(request).gate())
     except CertuaryError as problem:
@@ -210,21 +212,10 @@ def declare_compromised(request: HttpRequest, number: int) -> HttpResponse:
 
 def _propose(request: HttpRequest, number: int, kind: str, **content: object) -> HttpResponse:
     try:
-        _find_other(request, number)
+        check_other(request, find_user(request, number))
     except CertuaryError as problem:
         return problem_page(request, problem)
     return redirect(propose(request, kind, {"id": number, **content}))
-
-
-def _find_other(request: HttpRequest, number: int) -> Record:
-    record = find_user(request, number)
-    if record.id == viewer(request).pk:
-        raise Conflict(
-            "nobody does this to themselves; another user whose role allows it can", rule="own-role"
-        )
-    if not may_change(request, record):
-        raise NotPermitted(f"your role and groups do not reach the user {record.values['name']}")
-    return record
 
 
 def _filtered(request: HttpRequest, found: tuple[Record, ...]) -> list[Record]:
@@ -306,10 +297,3 @@ def _as_it_is(request: HttpRequest, user: Record) -> dict[str, object]:
         "role": user.values["role"],
         "groups": [codes[number] for number in group_ids_of(user) if number in codes],
     }
-
-
-def _is_compromised(request: HttpRequest, user: Record) -> bool:
-    try:
-        return deps_of(request).gate().is_compromised(certificate_of(user))
-    except (InvalidSeal, ValueError):
-        return False
