@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +18,7 @@ from tests.wire.portal.pages import Portal, PortalClient
 from tests.wire.portal.sites import APPLICATION, COMMON_NAME, USER, Foreign, make_foreign
 from tests.wire.portal.test_api import Script, script_of
 
+DOCUMENTATION: Final = Path(__file__).parents[3] / "docs" / "api.md"
 LARGE: Final = 9**40
 ODD_TEXTS: Final = (
     "",
@@ -64,6 +68,7 @@ class Operation:
     name: str
     method: str
     path: str
+    summary: str
     scope: str
     parameters: tuple[Mapping[str, Any], ...]
     body: Mapping[str, Any] | None
@@ -90,6 +95,7 @@ def operations() -> tuple[Operation, ...]:
             name=operation["operationId"],
             method=method.upper(),
             path=path,
+            summary=operation["summary"],
             scope=operation["security"][0]["token"][0],
             parameters=tuple(operation.get("parameters", ())),
             body=_body(operation, document["components"]["schemas"]),
@@ -343,3 +349,39 @@ def odd_requests(operation: Operation) -> Iterator[tuple[str, object]]:
             yield operation.url({}), {**(body or {}), name: odd}
     if operation.body is not None:
         yield operation.url({}), {**(body or {}), "unknown": 1}
+
+
+def test_the_documentation_lists_every_operation_with_its_scope() -> None:
+    """`WRITE_DOCS=1` writes the table."""
+    before, heading, _ = DOCUMENTATION.read_text().partition("## Every operation\n")
+    lines = [f"| `{one.method} {one.path}` | {one.summary} | `{one.scope}` |" for one in OPERATIONS]
+    table = "\n".join(["| operation | does | scope |", "|---|---|---|", *lines])
+    expected = f"{before}{heading}\n{table}\n"
+    if os.environ.get("WRITE_DOCS"):
+        DOCUMENTATION.write_text(expected)
+    assert DOCUMENTATION.read_text() == expected
+
+
+def test_the_description_is_one_that_a_client_can_be_made_of() -> None:
+    """What OpenAPI 3.1 asks of a document, as far as no generator forgives it."""
+    from certuary.portal.api.build import openapi_document
+
+    document = json.loads(json.dumps(openapi_document()))
+    assert set(document["components"]["securitySchemes"]) == {"token"}
+    for path, methods in document["paths"].items():
+        templated = set(re.findall(r"{(\w+)}", path))
+        for method, operation in methods.items():
+            named = [(one["in"], one["name"]) for one in operation["parameters"]]
+            assert len(named) == len(set(named)), path
+            assert {name for where, name in named if where == "path"} == templated, path
+            assert all("schema" in one for one in operation["parameters"])
+            done = {code: answer for code, answer in operation["responses"].items() if code < "300"}
+            assert done, (method, path)
+            for code, answer in operation["responses"].items():
+                assert re.fullmatch(r"[2-5]\d\d", code)
+                assert answer["description"]
+            if "204" not in done:
+                assert all(answer["content"] for answer in done.values()), (method, path)
+    for name, schema in document["components"]["schemas"].items():
+        assert schema["type"] == "object", name
+        assert schema["properties"], name
