@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router, Schema
-from pydantic import AwareDatetime, ConfigDict, Field
+from ninja import Query, Router
+from pydantic import AwareDatetime, Field
 
 from certuary.errors import NotFound
 from certuary.portal.access import EVERYBODY
 from certuary.portal.api import answers
 from certuary.portal.api.callers import needs
 from certuary.portal.api.describe import describe_event
-from certuary.portal.api.pages import PageQuery, next_cursor, number_cursor
+from certuary.portal.api.pages import KnownQuery, PageQuery, next_cursor, number_cursor
 from certuary.portal.audit_events import JSON_LINES, checked_time, event_file, json_part, newest_checkpoint
 from certuary.portal.scope import Scope
 from certuary.store.audit_pages import AuditSearch, find_event, search_events
@@ -23,9 +23,7 @@ router = Router(tags=["Audit log"])
 _READ = needs("audit:read", EVERYBODY)
 
 
-class AuditFilters(Schema):
-    model_config = ConfigDict(extra="forbid")
-
+class AuditFilters(KnownQuery):
     kind: str = Field("", max_length=48, description="whole, or its beginning up to a dot")
     actor: str = Field("", max_length=128)
     target: str = Field("", max_length=128, description="part of it, such as application:line-1")

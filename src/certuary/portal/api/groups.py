@@ -55,7 +55,8 @@ def create_group(request: HttpRequest, given: GroupGiven) -> Answer:
 def patch_group(request: HttpRequest, code: str, given: GroupGiven) -> Answer:
     _own(request, code)
     actor, deps = sign(request, caller_of(request))
-    return answer_of(Describer(request).group(fresh(request, rename_group(actor, code, given.name, deps))))
+    group = rename_group(actor, code, given.name, deps)
+    return answer_of(Describer(request).group(fresh(request, group)))
 
 
 def _own(request: HttpRequest, code: str) -> Record:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import ConfigDict, Field
+from ninja import Query, Router
+from pydantic import Field
 
 from certuary.portal.access import EVERYBODY, may_see_nodes
 from certuary.portal.api import answers
 from certuary.portal.api.callers import caller_of, needs
+from certuary.portal.api.pages import KnownQuery
 from certuary.portal.charts import Chart
 from certuary.portal.deps import deps_of
 from certuary.portal.figures import (
@@ -44,9 +45,7 @@ _OPENED_BY: Final = {
 }
 
 
-class SearchQuery(Schema):
-    model_config = ConfigDict(extra="forbid")
-
+class SearchQuery(KnownQuery):
     q: str = Field(max_length=200, min_length=1, description="a name, a serial number, a fingerprint")
 
 

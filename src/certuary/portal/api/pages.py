@@ -6,10 +6,10 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from certuary.errors import InvalidValue
 
@@ -18,9 +18,19 @@ T = TypeVar("T")
 MOST: Final = 500
 
 
-class PageQuery(Schema):
-    model_config = ConfigDict(extra="forbid")
+class KnownQuery(Schema):
+    """A parameter that is not known is refused: a typing error in a filter would find too much."""
 
+    @model_validator(mode="after")
+    def _knows_all(self, info: ValidationInfo) -> Self:
+        request = (info.context or {}).get("request")
+        unknown = set() if request is None else set(request.GET) - set(type(self).model_fields)
+        if unknown:
+            raise ValueError(f"there is no parameter {sorted(unknown)[0][:64]!r}")
+        return self
+
+
+class PageQuery(KnownQuery):
     cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=MOST, description="how many at most")
 
