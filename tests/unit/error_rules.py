@@ -66,8 +66,10 @@ class _Reader:
     def rules(self) -> Iterator[str]:
         for function in [node for node in ast.walk(self._tree) if isinstance(node, Function)]:
             for call in _calls(function):
-                if _name(call.func) in ("Finding", "__init__"):
+                if _name(call.func) in ("Finding", "__init__", "Refusal"):
                     continue  # a lint's rule is documented with the profiles; errors.py hands its own on
+                if ast.unparse(call.func).startswith("answers."):
+                    continue  # what the API tells of a rule that was raised elsewhere
                 for keyword in call.keywords:
                     if keyword.arg == "rule":
                         yield from self._read(keyword.value, function)
