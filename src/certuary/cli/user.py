@@ -49,7 +49,11 @@ def add(
     name: Name,
     role: Annotated[str, typer.Option("--role", help=f"{', '.join(ROLES)}.")],
     group: Annotated[
-        list[str] | None, typer.Option("--group", help="A group's code, name or number. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--group",
+            help="A group's code, name or number. Repeatable; an auditor without any reads everything.",
+        ),
     ] = None,
     password_file: PasswordFile = None,
 ) -> None:

@@ -21,7 +21,7 @@ from certuary.portal.second_factors import factors_of
 from certuary.portal.sessions import end_sessions_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.services.change_record import ChangeDeps
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
+from certuary.services.entitlement import Actor, sees_everything
 from certuary.services.manage_user import (
     NewUser,
     SignedRecord,
@@ -35,7 +35,7 @@ from certuary.services.manage_user import (
 )
 from certuary.services.ports import Record
 
-_ALL: Final = "all, as a CA Administrator"
+_ALL: Final = "all of them"
 _LISTED: Final = 40
 
 
@@ -75,9 +75,8 @@ class ChangeUser:
     def review(self, content: Content, request: HttpRequest) -> Review:
         user = find_user(request, int(content["id"]))
         old, new = str(user.values["role"]), str(content["role"])
-        before = (
-            _ALL if old == CA_ADMINISTRATOR else groups_in_words(groups_seen(request), group_ids_of(user))
-        )
+        numbers = group_ids_of(user)
+        before = _ALL if sees_everything(old, numbers) else groups_in_words(groups_seen(request), numbers)
         after = _groups(request, new, content["groups"])
         lines = [_role_line(new, before=role_in_words(old))] if old != new else []
         if before != after:
@@ -261,7 +260,7 @@ def _role_line(role: str, before: str | None = None) -> Line:
 
 
 def _groups(request: HttpRequest, role: str, codes: Sequence[str]) -> str:
-    if role == CA_ADMINISTRATOR:
+    if sees_everything(role, codes):
         return _ALL
     names = {str(group.values["code"]): str(group.values["name"]) for group in groups_seen(request)}
     return ", ".join(f"{code} {names.get(code, '')}".strip() for code in codes)
