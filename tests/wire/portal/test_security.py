@@ -12,6 +12,7 @@ from datetime import timedelta
 from http.cookies import Morsel
 
 import pytest
+from django.db import DataError
 from django.utils import timezone
 
 from certuary.portal.access import PUBLIC, RULES
@@ -405,6 +406,21 @@ def test_an_exception_is_told_without_its_story(
     assert answer["X-Request-Id"] in text_of(answer)
     for word in ("Traceback", "RuntimeError", "seeded-secret", ".py"):
         assert word not in answer.content.decode()
+
+
+def test_a_value_that_the_database_does_not_take_is_not_understood(
+    client: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL raises it for a NUL in a text."""
+
+    def refuse(*_: object) -> None:
+        raise DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+
+    monkeypatch.setattr("certuary.portal.views.account._this_session", refuse)
+    client.raise_request_exception = False
+    page = client.post("/account/sessions/", {"session": "x"})
+    assert page.status_code == 400
+    assert "PostgreSQL" not in text_of(page)
 
 
 def test_without_a_database_a_page_says_so(client: PortalClient, portal: Portal) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -46,6 +46,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     problem = sys.exc_info()[1]
+    if isinstance(problem, DataError):  # such as a NUL, which PostgreSQL keeps in no text
+        return bad_request(request, problem)
     if isinstance(problem, _AWAY):
         return database_away(request)
     # Not the exception's text: it may repeat what somebody typed. Django's own log line has where it was raised.
