@@ -418,7 +418,7 @@ def test_a_value_that_the_database_does_not_take_is_not_understood(
 
     monkeypatch.setattr("certuary.portal.views.account._this_session", refuse)
     client.raise_request_exception = False
-    page = client.post("/account/sessions/", {"session": "x"})
+    page = client.post_form_at("/account/sessions/", "/groups/new/", {"session": "x"})
     assert page.status_code == 400
     assert "PostgreSQL" not in text_of(page)
 
