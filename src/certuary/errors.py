@@ -13,6 +13,7 @@
       NotAuthenticated                       401    77
       Refused                                403    77
         NotPermitted                         403    77   a user's role, an application's grants
+          SecondPersonNeeded                 403    77   a change of a kind that takes two persons
         ProfileRefused                       403    77
         SubjectRefused                       403    77
         SubjectChanged                       403    77
@@ -119,6 +120,18 @@ class Refused(CertuaryError):
 
 class NotPermitted(Refused):
     rule = "not-permitted"
+
+
+class SecondPersonNeeded(NotPermitted):
+    """One entitled person signed, and the kind of change takes two. `kind` is a key of `services.two_persons.RULES`;
+    `group_ids` are the groups of what would be changed."""
+
+    rule = "two-persons"
+
+    def __init__(self, detail: str, *, kind: str, group_ids: tuple[int, ...]) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.group_ids = group_ids
 
 
 class ProfileRefused(Refused):

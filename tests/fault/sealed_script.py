@@ -13,7 +13,7 @@ from pathlib import Path
 
 from certuary.server.config import Settings, load_settings
 from certuary.server.wiring import open_high_water, open_store, unlock_keys
-from certuary.services.authenticate_user import actor_of
+from certuary.services.entitlement import actor_of
 from certuary.services.initialise import load_pepper
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Record, RecordStore

@@ -26,7 +26,7 @@ from certuary.core.canonical_json import canonical_json
 from certuary.core.certificate import SigningKey
 from certuary.errors import InvalidSeal, InvalidValue
 
-SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
+SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key", "content"})
 """In a statement by their digest, so that a statement can be shown to anybody who may see the record."""
 
 LATER_COLUMNS: Final = frozenset({"authenticators", "must_change_password"})

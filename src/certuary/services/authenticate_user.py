@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from certuary.errors import InvalidSeal, NotAuthenticated
 from certuary.services.change_record import ChangeDeps, add_audit_event
-from certuary.services.entitlement import Actor
+from certuary.services.entitlement import Actor, actor_of
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Record
 from certuary.services.record_gate import Gate
@@ -32,12 +32,6 @@ def authenticate_user(name: str, password: str, passwords: Passwords, gate: Gate
     if not user.values["enabled"]:
         _refuse(name, "disabled user", deps)
     return _signer(user, password, passwords, gate, deps)
-
-
-def actor_of(user: Record) -> Actor:
-    group_ids = user.values["group_ids"]
-    assert isinstance(group_ids, list | tuple)
-    return Actor(name=str(user.values["name"]), role=str(user.values["role"]), group_ids=frozenset(group_ids))
 
 
 def _signer(user: Record, password: str, passwords: Passwords, gate: Gate, deps: ChangeDeps) -> Signer:

@@ -3,20 +3,23 @@
 Each change is checked against the actor's role and groups, written, sealed by the actor's signature, and described by
 one audit event, all in one transaction with one new revision and one new manifest. A record that somebody altered past
 us is not changed: that would sign the alteration. A refused change leaves nothing but the event that says so.
+
+A kind of change that takes two persons (`services.two_persons`) is made only with an approval, which is used up in the
+same transaction. Without one it is made as far as it goes, so that what is wrong with it shows, and undone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from certuary.core.mark import Marker
-from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted, Refused
+from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted, Refused, SecondPersonNeeded
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -40,6 +43,17 @@ from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.revoke import Revocation, revoke_within
 from certuary.services.seal_changes import Sealing, open_gate, seal_changes
 from certuary.services.signing_key import OperatorKeys, Signer
+from certuary.services.two_persons import (
+    APPROVED,
+    RULES,
+    Approved,
+    RuleState,
+    check_second_person,
+    digest_of,
+    groups_of,
+    rule_for,
+    rule_states,
+)
 
 _NAME_COLUMN: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
 _SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
@@ -52,6 +66,9 @@ class ChangeDeps:
 
     `marker` is a function: while a home is initialised, its key is made after this. `sealing` is None where nobody has
     signed in: then no sealed record can be changed.
+
+    `approval` is what a second person approves by making the change. `may_ask` is set by a caller that asks for a
+    second person when one is needed: then needing one is no refusal to be audited.
     """
 
     records: RecordStore
@@ -60,6 +77,8 @@ class ChangeDeps:
     request_id: str
     address: str = ""
     sealing: Sealing | None = None
+    approval: Approved | None = None
+    may_ask: bool = False
 
 
 @contextmanager
@@ -72,10 +91,13 @@ def change_records(actor: Actor, deps: ChangeDeps) -> Iterator[RecordChanges]:
         with deps.records.transaction() as transaction:
             changes = RecordChanges(actor, transaction, deps)
             yield changes
+            changes.settle()
             manifest = changes.seal()
         if manifest is not None and deps.sealing is not None:
             deps.sealing.high_water.rise(manifest)
     except Refused as refusal:
+        if isinstance(refusal, SecondPersonNeeded) and deps.may_ask:
+            raise
         row = audit_row("change.refused", actor, "", {"rule": refusal.rule, "detail": refusal.detail}, deps)
         with deps.records.transaction() as transaction:
             transaction.add_audit(row)
@@ -104,6 +126,8 @@ class RecordChanges:
         self._gate: RecordGate | None = None
         self._touched: dict[Key, None] = {}
         self._forgotten: list[Key] = []
+        self._rules: dict[str, RuleState] = {}
+        self._needed: dict[str, dict[int, None]] = {}
         self.now = deps.clock.now()
 
     @property
@@ -121,6 +145,7 @@ class RecordChanges:
     def create(self, kind: RecordKind, values: Values) -> Record:
         """A profile's values are its name and its TOML, which becomes version 1."""
         check_may_change(self._actor, kind, before=None, after=values)
+        self._note_rule(kind, None, values)
         record = self._transaction.create(kind, _columns(kind, values))
         self._touch(record)
         if kind == "profile":
@@ -133,6 +158,7 @@ class RecordChanges:
         before = self._current(record)
         state = {"id": before.id, **before.values}
         check_may_change(self._actor, record.kind, before=state, after={**state, **values})
+        self._note_rule(record.kind, state, {**state, **values})
         updated = self._transaction.update(record.kind, record.id, _columns(record.kind, values))
         self._touch(updated)
         if record.kind == "profile" and "toml" in values:
@@ -157,6 +183,7 @@ class RecordChanges:
         current = self._transaction.find(record.kind, id=record.id)
         if current is None or current.values != record.values:
             raise Conflict(f"{record_name(record)!r} was changed in the meantime; look at it again")
+        self._note_rule(record.kind, None, {"id": record.id, **record.values})
         self._touch(record)
         self._audit(f"{record.kind}.adopted", record, {}, {})
 
@@ -165,6 +192,7 @@ class RecordChanges:
         check_is_ca_administrator(self._actor, "accepting that a record is gone")
         for number, entry in self._open_gate().entries(kind).items():
             if entry.name == name and self._transaction.find(kind, id=number) is None:
+                self._note_rule(kind, None, {"name": name})
                 self._forgotten.append(Key(kind, number))
                 detail = {"id": number, "version": entry.version}
                 target = f"{kind}:{name}"
@@ -188,14 +216,19 @@ class RecordChanges:
 
     def retire(self, record: Record) -> None:
         before = self._current(record)
-        check_may_change(self._actor, record.kind, before={"id": before.id, **before.values}, after=None)
+        state = {"id": before.id, **before.values}
+        check_may_change(self._actor, record.kind, before=state, after=None)
+        self._note_rule(record.kind, state, None)
         self._transaction.retire(record.kind, record.id)
         self._touch(before)
         self._audit(f"{record.kind}.removed", before, before.values, {})
 
     def revoke(self, certificate: CertificateRow, reason: str) -> CertificateRow:
         """`AlreadyRevoked` when it is; the next CRL carries it within seconds."""
-        check_may_revoke(self._actor, self._group_of(certificate))
+        group_id = self._group_of(certificate)
+        check_may_revoke(self._actor, group_id)
+        if self._actor.kind == "user":
+            self._need("revocation", () if group_id is None else (group_id,))
         revocation = Revocation(
             authority_id=certificate.authority_id,
             serial=certificate.serial,
@@ -204,8 +237,58 @@ class RecordChanges:
             actor=self._actor.name,
             request_id=self._deps.request_id,
             address=self._deps.address,
+            approval=_told(self._deps.approval),
         )
         return revoke_within(self._transaction, revocation, self._deps.clock, self._deps.marker())
+
+    def ask(self, values: Values) -> Record:
+        """Keep a change until a second person decides."""
+        check_may_change(self._actor, "approval", before=None, after=values)
+        record = self._transaction.create("approval", values)
+        self._touch(record)
+        self._audit_approval("requested", record)
+        return record
+
+    def decide(self, approval: Record, state: str, reason: str) -> None:
+        """Retire it under this person's seal; the seal under which it waited is kept beside."""
+        before = self._current(approval)
+        decision = {
+            "state": state,
+            "decided_by": self._actor.name,
+            "decided_at": self.now,
+            "reason": reason,
+            "request_seal": before.seal,
+        }
+        after = {**before.values, **decision}
+        check_may_change(self._actor, "approval", before=before.values, after=after)
+        self._transaction.update("approval", before.id, decision)
+        self._transaction.retire("approval", before.id)
+        self._touch(before)
+        self._audit_approval(state, before, reason)
+
+    def rules(self) -> dict[str, RuleState]:
+        """Which kinds of change took two persons before this transaction changed anything."""
+        if not self._rules:
+            self._rules = rule_states(self._transaction, self._open_gate())
+        return self._rules
+
+    def settle(self) -> None:
+        """Use up the approval. `SecondPersonNeeded` when there is none and something was changed that takes one."""
+        approved = self._deps.approval
+        if approved is not None:
+            approval = check_second_person(
+                approved, self._actor, self.signer.certificate, self._transaction, self._open_gate(), self.now
+            )
+            if self._needed and approval.values["rule"] not in self._needed:
+                raise Conflict(f"the change takes an approval about: {_titles(self._needed)}")
+            self.decide(approval, APPROVED, "")
+        elif self._needed:
+            group_ids = {number: None for groups in self._needed.values() for number in groups}
+            raise SecondPersonNeeded(
+                f"changes of this kind take two persons here: {_titles(self._needed)}",
+                kind=next(iter(self._needed)),
+                group_ids=tuple(group_ids),
+            )
 
     def seal(self) -> Seen | None:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
@@ -213,6 +296,17 @@ class RecordChanges:
             return None
         sealing, gate = self._sealing(), self._open_gate()
         return seal_changes(self._transaction, self._touched, gate, sealing, self.now, gone=self._forgotten)
+
+    def _note_rule(self, kind: RecordKind, before: Values | None, after: Values | None) -> None:
+        """Before the change is written: it may be one of the switches."""
+        rule = rule_for(self._actor, kind, before, after)
+        if rule is not None:
+            self._need(rule, groups_of(kind, before, after))
+
+    def _need(self, rule: str, group_ids: tuple[int, ...]) -> None:
+        state = self.rules().get(rule)
+        if state is not None and state.is_on:
+            self._needed.setdefault(rule, {}).update(dict.fromkeys(group_ids))
 
     def _touch(self, record: Record) -> None:
         if record.kind in SEALED_KINDS:
@@ -284,8 +378,31 @@ class RecordChanges:
             detail["before"] = _described(before, changed)
         if after:
             detail["after"] = _described(after, changed)
+        detail |= _told(self._deps.approval)
         target = f"{record.kind}:{record_name(record)}"
         self._transaction.add_audit(audit_row(kind, self._actor, target, detail, self._deps))
+
+    def _audit_approval(self, state: str, approval: Record, reason: str = "") -> None:
+        """What it is about; its content is in the record, where it is sealed."""
+        values = approval.values
+        detail = {key: values[key] for key in ("rule", "change", "title", "requester")}
+        detail |= {"digest": digest_of(approval)} | ({"reason": reason} if reason else {})
+        target = f"approval:{record_name(approval)}"
+        self._transaction.add_audit(audit_row(f"approval.{state}", self._actor, target, detail, self._deps))
+
+
+def _titles(rules: Iterable[str]) -> str:
+    return ", ".join(RULES[rule] for rule in rules)
+
+
+def _told(approved: Approved | None) -> dict[str, object]:
+    """What an event says of the first of two persons; the second is its actor."""
+    if approved is None:
+        return {}
+    return {
+        "approval": record_name(approved.record),
+        "requested_by": str(approved.record.values["requester"]),
+    }
 
 
 def record_name(record: Record) -> str:

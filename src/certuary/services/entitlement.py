@@ -4,6 +4,8 @@ A CA Administrator may change everything. An Administrator changes profiles, lab
 own groups the groups themselves, applications, officers and auditors. An Officer revokes certificates of its
 groups' applications. An Auditor changes nothing, and reads what its groups have, or everything when it has none:
 only a CA Administrator makes such a one. Everybody may change their own password and second factors.
+
+Who may make a change may ask for it, and approve or reject what somebody else asked for, where it takes two persons.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from certuary.errors import InvalidValue, NotPermitted
-from certuary.services.ports import RecordKind
+from certuary.services.ports import Record, RecordKind
 
 CA_ADMINISTRATOR: Final = "ca-administrator"
 ADMINISTRATOR: Final = "administrator"
@@ -40,6 +42,13 @@ _OWN_ACCESS: Final = frozenset({"password_hash", "signing_key", "authenticators"
 INSTALLER: Final = Actor(name="init", role=CA_ADMINISTRATOR, kind="system")
 
 
+def actor_of(user: Record) -> Actor:
+    """Of a record that was believed."""
+    group_ids = user.values["group_ids"]
+    assert isinstance(group_ids, list | tuple)
+    return Actor(name=str(user.values["name"]), role=str(user.values["role"]), group_ids=frozenset(group_ids))
+
+
 def parse_role(text: str) -> str:
     """Read a role as people write it: "CA Administrator" is "ca-administrator"."""
     role = "-".join(text.lower().replace("_", " ").split())
@@ -53,10 +62,16 @@ def check_may_change(actor: Actor, kind: RecordKind, *, before: Values | None, a
 
     So nobody moves an application out of a group, or into one, that is not theirs.
     """
-    if actor.role == CA_ADMINISTRATOR or _is_own_access(actor, kind, before, after):
+    if actor.role == CA_ADMINISTRATOR or is_own_access(actor, kind, before, after):
         return
     states = [state for state in (before, after) if state is not None]
     if actor.role == ADMINISTRATOR and all(_ADMINISTRATOR_MAY[kind](actor, state) for state in states):
+        return
+    if (
+        actor.role == OFFICER
+        and kind == "approval"
+        and all(_revocation_of_own_groups(actor, s) for s in states)
+    ):
         return
     raise NotPermitted(f"the role {actor.role} of {actor.name} does not allow this change of {_a(kind)}")
 
@@ -83,10 +98,26 @@ def check_is_ca_administrator(actor: Actor, what: str) -> None:
         raise NotPermitted(f"{what} takes a CA Administrator; {actor.name} is {_a(actor.role)}")
 
 
-def _is_own_access(actor: Actor, kind: RecordKind, before: Values | None, after: Values | None) -> bool:
+def is_own_access(actor: Actor, kind: RecordKind, before: Values | None, after: Values | None) -> bool:
     if kind != "user" or before is None or after is None or before["name"] != actor.name:
         return False
     return {key for key in after if after[key] != before.get(key)} <= _OWN_ACCESS
+
+
+def _change_of_own_groups(actor: Actor, state: Values) -> bool:
+    """Of an approval: what an Administrator may change. Only profiles and labels belong to no group."""
+    if state["rule"] == "profile":
+        return True
+    return state["rule"] in ("application", "group", "user") and _is_within_own_groups(actor, state)
+
+
+def _revocation_of_own_groups(actor: Actor, state: Values) -> bool:
+    return state["rule"] == "revocation" and _is_within_own_groups(actor, state)
+
+
+def _is_within_own_groups(actor: Actor, state: Values) -> bool:
+    groups = state["group_ids"]
+    return isinstance(groups, list | tuple) and bool(groups) and actor.group_ids.issuperset(groups)
 
 
 def _anywhere(actor: Actor, state: Values) -> bool:
@@ -106,10 +137,7 @@ def _application_of_own_group(actor: Actor, state: Values) -> bool:
 
 
 def _subordinate_of_own_groups(actor: Actor, state: Values) -> bool:
-    groups = state["group_ids"]
-    if state["role"] not in (OFFICER, AUDITOR) or not isinstance(groups, list | tuple):
-        return False
-    return bool(groups) and actor.group_ids.issuperset(groups)
+    return state["role"] in (OFFICER, AUDITOR) and _is_within_own_groups(actor, state)
 
 
 _ADMINISTRATOR_MAY: Final[Mapping[RecordKind, Callable[[Actor, Values], bool]]] = {
@@ -120,6 +148,8 @@ _ADMINISTRATOR_MAY: Final[Mapping[RecordKind, Callable[[Actor, Values], bool]]] 
     "application": _application_of_own_group,
     "user": _subordinate_of_own_groups,
     "authority": _nowhere,
+    "switch": _nowhere,
+    "approval": _change_of_own_groups,
 }
 
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
-from certuary.services.authenticate_user import actor_of
-from certuary.services.change_record import ChangeDeps, change_records, record_name
+from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, record_name
 from certuary.services.entitlement import (
     CA_ADMINISTRATOR,
     Actor,
+    actor_of,
     check_is_ca_administrator,
     parse_role,
     sees_everything,
@@ -33,7 +33,9 @@ from certuary.services.signing_key import (
     make_signing_key,
     wrap,
 )
+from certuary.services.switch_rule import enabled_ca_administrators
 
+_TWO: Final = 2
 RECOVERER: Final = "key store"
 """Who the audit event of a recovery names: whoever has the passphrase."""
 
@@ -117,8 +119,8 @@ def set_user_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps
     """`Conflict` when nobody would be left who may do everything. What the user signed stays signed."""
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
-        if not enabled and _is_last_ca_administrator(user, deps):
-            raise Conflict(f"{name} is the last enabled CA Administrator; add another first")
+        if not enabled:
+            _check_enough_are_left(user, changes, deps)
         return changes.update(user, {"enabled": enabled})
 
 
@@ -152,8 +154,8 @@ def change_user(actor: Actor, name: str, *, role: str, groups: Sequence[str], de
     if not group_ids and not sees_everything(new_role, group_ids):
         raise InvalidValue(f"a user of role {new_role} belongs to at least one group", rule="user-group")
     with change_records(actor, deps) as changes:
-        if new_role != CA_ADMINISTRATOR and _is_last_ca_administrator(user, deps):
-            raise Conflict(f"{name} is the last enabled CA Administrator; add another first")
+        if new_role != CA_ADMINISTRATOR:
+            _check_enough_are_left(user, changes, deps)
         return changes.update(user, {"role": new_role, "group_ids": group_ids})
 
 
@@ -262,11 +264,16 @@ def _sealed_records(records: RecordStore) -> tuple[Record, ...]:
     return tuple(record for kind in SEALED_KINDS for record in records.all(kind))
 
 
-def _is_last_ca_administrator(user: Record, deps: ChangeDeps) -> bool:
+def _check_enough_are_left(user: Record, changes: RecordChanges, deps: ChangeDeps) -> None:
     """Read while the transaction holds the revision: two who disable each other cannot both succeed."""
-    enabled = [
-        other.id
-        for other in deps.records.all("user")
-        if other.values["role"] == CA_ADMINISTRATOR and other.values["enabled"]
-    ]
-    return enabled == [user.id]
+    enabled = enabled_ca_administrators(deps)
+    left = len(enabled) - 1
+    if user.id not in enabled or left >= _TWO:
+        return
+    name = user.values["name"]
+    if left == 0:
+        raise Conflict(f"{name} is the last enabled CA Administrator; add another first")
+    if any(rule.is_on for rule in changes.rules().values()):
+        raise Conflict(
+            f"{name} is one of the last two enabled CA Administrators, whom the two-person rule needs; add another first"
+        )

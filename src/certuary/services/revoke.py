@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from certuary.core import crl
 from certuary.core.mark import Marker
@@ -23,7 +24,8 @@ REASONS = tuple(reason for reason in crl.REASONS if reason != "certificateHold")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What is revoked, why, and at whose word. Valid by existing: `reason` is one of `REASONS`."""
+    """What is revoked, why, and at whose word. Valid by existing: `reason` is one of `REASONS`. `approval` is what the
+    event says of the first of two persons."""
 
     authority_id: int
     serial: int
@@ -32,6 +34,7 @@ class Revocation:
     actor: str
     request_id: str = ""
     address: str = ""
+    approval: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reason not in REASONS:
@@ -76,6 +79,7 @@ def revoke_within(
         "subject": revoked.subject,
         "reason": revocation.reason,
         "authority_id": revocation.authority_id,
+        **revocation.approval,
     }
     transaction.add_audit(
         AuditRow(

@@ -11,12 +11,14 @@ from django.db.models import F, Model, QuerySet
 from certuary.services.ports import Record, RecordKind
 from certuary.store.models import (
     Application,
+    Approval,
     Authority,
     Group,
     Label,
     Profile,
     ProfileVersion,
     Property,
+    SecuritySwitch,
     User,
 )
 
@@ -29,6 +31,8 @@ MODELS: Mapping[RecordKind, type[Model]] = {
     "label": Label,
     "application": Application,
     "user": User,
+    "switch": SecuritySwitch,
+    "approval": Approval,
     "property": Property,
 }
 _UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)

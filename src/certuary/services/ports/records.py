@@ -12,7 +12,9 @@ from certuary.core.mark import Marker
 from certuary.services.ports.audit import AuditRow
 from certuary.services.ports.issuance import CertificateRow
 
-RecordKind = Literal["authority", "group", "profile", "label", "application", "user", "property"]
+RecordKind = Literal[
+    "authority", "group", "profile", "label", "application", "user", "switch", "approval", "property"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ SEALED_KINDS: Final[tuple[RecordKind, ...]] = (
     "label",
     "application",
     "user",
+    "switch",
+    "approval",
 )
 
 

@@ -1,8 +1,8 @@
 """The tables.
 
-Rows that people change (authorities, profiles, labels, groups, applications, users) carry `revision`: the
-value of the one-row table `config_revision` at their last change, so that a reload reads only what is newer.
-They are never deleted, only retired (`removed_at`): certificates and audit events point at them.
+Rows that people change (authorities, profiles, labels, groups, applications, users, switches, approvals) carry
+`revision`: the value of the one-row table `config_revision` at their last change, so that a reload reads only what is
+newer. They are never deleted, only retired (`removed_at`): certificates and audit events point at them.
 
 The tables of the issuance path have no database-side foreign keys: each would cost a lookup per insert, and
 the rows they name are never deleted. Their indexes hold what grows with time where that is possible (serial,
@@ -31,9 +31,11 @@ from certuary.store.models.record import (
     User,
 )
 from certuary.store.models.seals import Manifest, ManifestPart, RecordProblem
+from certuary.store.models.two_persons import Approval, SecuritySwitch
 
 __all__ = [
     "Application",
+    "Approval",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditStream",
@@ -59,6 +61,7 @@ __all__ = [
     "PropertyChange",
     "Record",
     "RecordProblem",
+    "SecuritySwitch",
     "User",
     "beginning",
 ]
