@@ -35,6 +35,7 @@ ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR)
 CA_ADMINISTRATORS: Final = roles(CA_ADMINISTRATOR)
 OFFICERS: Final = roles(CA_ADMINISTRATOR, OFFICER)
 may_see_nodes: Final = roles(CA_ADMINISTRATOR, AUDITOR)
+DECIDERS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR, OFFICER)
 
 # The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. One that is not
 # entered here is served to nobody.
@@ -61,6 +62,13 @@ RULES: Final[Mapping[str, Rule]] = {
     "sign-out": EVERYBODY,
     "dashboard": EVERYBODY,
     "confirm": EVERYBODY,
+    "approvals": EVERYBODY,
+    "approval": EVERYBODY,
+    "approval-approve": DECIDERS,
+    "approval-reject": DECIDERS,
+    "approval-withdraw": DECIDERS,
+    "switches": roles(CA_ADMINISTRATOR, ADMINISTRATOR, AUDITOR),
+    "switch-set": CA_ADMINISTRATORS,
     "groups": EVERYBODY,
     "group-new": CA_ADMINISTRATORS,
     "group": EVERYBODY,

@@ -21,7 +21,7 @@ EXPIRY_DAYS: Final = 90
 SILENT_AFTER: Final = timedelta(seconds=30)
 _WINDOWS: Final = ((7, "broken"), (30, "attention"), (90, "quiet"))
 _NEAR_END: Final = timedelta(days=90)
-_EVERYBODY_S_KINDS: Final = frozenset({"manifest", "authority", "profile", "label"})
+_EVERYBODY_S_KINDS: Final = frozenset({"manifest", "authority", "profile", "label", "switch"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

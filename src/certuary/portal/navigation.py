@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 from certuary.portal.access import rule_of
+from certuary.portal.approving import URL as APPROVALS
+from certuary.portal.approving import count_to_decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,14 @@ class Shown:
     icon: str
     active: bool
     children: tuple[Shown, ...] = field(default_factory=tuple)
+    count: int = 0
+    """How many of what is behind it wait for the user."""
 
 
 ENTRIES: Final = (
     Entry("Dashboard", "/", "layout-dashboard"),
     Entry("Certificates", "/certificates/", "certificate"),
-    Entry("Approvals", "/approvals/", "checkbox"),
+    Entry("Approvals", APPROVALS, "checkbox"),
     Entry("CA hierarchy", "/authorities/", "hierarchy-2"),
     Entry(
         "Manage Profiles",
@@ -40,7 +44,14 @@ ENTRIES: Final = (
         (Entry("Profiles", "/profiles/"), Entry("Labels", "/labels/")),
     ),
     Entry(
-        "Manage Users & Roles", "/users/", "users", (Entry("Users", "/users/"), Entry("Groups", "/groups/"))
+        "Manage Users & Roles",
+        "/users/",
+        "users",
+        (
+            Entry("Users", "/users/"),
+            Entry("Groups", "/groups/"),
+            Entry("Security switches", "/switches/"),
+        ),
     ),
     Entry(
         "Application Settings",
@@ -59,7 +70,10 @@ ENTRIES: Final = (
 def navigation(request: HttpRequest) -> tuple[Shown, ...]:
     """What the user's role opens; an entry whose page does not exist, or is not theirs, is not shown."""
     role = getattr(request.user, "role", "")
-    return tuple(_shown(entry, request.path) for entry in ENTRIES if _opens(entry.url, role))
+    shown = (_shown(entry, request.path) for entry in ENTRIES if _opens(entry.url, role))
+    return tuple(
+        replace(entry, count=count_to_decide(request)) if entry.url == APPROVALS else entry for entry in shown
+    )
 
 
 def _shown(entry: Entry, path: str) -> Shown:

@@ -59,11 +59,19 @@ class Scope:
             return self.has_group(record.values["group_id"])
         if record.kind == "group":
             return self.has_group(record.id)
+        if record.kind == "approval":
+            return record.values["requester"] == self.user or self._has_approval(record)
         if record.kind == "user":
             return record.values["name"] == self.user or bool(
                 self.group_ids.intersection(numbers(record.values["group_ids"]))
             )
         return True
+
+    def _has_approval(self, approval: Record) -> bool:
+        if approval.values["rule"] == "profile":
+            return True
+        groups = numbers(approval.values["group_ids"])
+        return bool(groups) and (self.group_ids or frozenset()).issuperset(groups)
 
     def audit_reach(self) -> Reach | None:
         if self.group_ids is None:

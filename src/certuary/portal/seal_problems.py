@@ -20,7 +20,7 @@ from certuary.services.ports import SEALED_KINDS, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of, name_of, sealed_columns
 from certuary.services.trusted_feed import MISSING
 
-_SHARED: Final = ("profile", "label", "authority")
+_SHARED: Final = ("profile", "label", "authority", "switch")
 """Kinds that belong to no group: of others, a row that is gone cannot say whose it was."""
 
 

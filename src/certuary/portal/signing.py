@@ -51,9 +51,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewGroup:
+    """`is_context` is told beside what is signed, and is not part of it: it differs with who looks."""
+
     title: str
     lines: tuple[Line, ...]
     edit_url: str = ""
+    is_context: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +73,34 @@ class Review:
     covers: tuple[str, ...] = ()
 
     @property
-    def digest(self) -> str:
+    def text(self) -> str:
+        """What is signed, as `shown_groups` reads it again."""
         shown = [
             [group.title, [[line.label, line.value, line.before] for line in group.lines]]
             for group in self.groups
+            if not group.is_context
         ]
-        text = json.dumps([self.title, shown, self.covers], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return json.dumps([self.title, shown, self.covers], sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def shown_groups(text: str) -> tuple[ReviewGroup, ...]:
+    """The groups of `Review.text`, for whoever reads later what was signed. Of another text: none."""
+    try:
+        _, groups, _ = json.loads(text)
+        return tuple(
+            ReviewGroup(title=title, lines=tuple(_line_shown(*line) for line in lines))
+            for title, lines in groups
+        )
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def _line_shown(label: str, value: str, before: str | None) -> Line:
+    return Line(label=label, value=value, before=before, is_code="\n" in str(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

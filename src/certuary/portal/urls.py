@@ -11,6 +11,7 @@ from certuary.portal.views import (
     api_tokens,
     application_forms,
     applications,
+    approvals,
     audit,
     authorities,
     certificates,
@@ -25,6 +26,7 @@ from certuary.portal.views import (
     seals,
     search,
     sign_in,
+    switches,
     users,
 )
 
@@ -40,6 +42,13 @@ urlpatterns = [
     # What the library calls the first of these. It asks for no other page of its own.
     path("sign-in/", sign_in.SignIn.as_view(), name="account_login"),
     path("confirm/<str:token>/", confirm.confirm, name="confirm"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/<int:number>/", approvals.approval, name="approval"),
+    path("approvals/<int:number>/approve/", approvals.approve, name="approval-approve"),
+    path("approvals/<int:number>/reject/", approvals.reject, name="approval-reject"),
+    path("approvals/<int:number>/withdraw/", approvals.withdraw, name="approval-withdraw"),
+    path("switches/", switches.switches, name="switches"),
+    path("switches/set/", switches.set_switch, name="switch-set"),
     path("groups/", groups.groups, name="groups"),
     path("groups/new/", groups.new_group, name="group-new"),
     path("groups/<int:number>/", groups.group, name="group"),

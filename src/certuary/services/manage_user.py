@@ -275,5 +275,5 @@ def _check_enough_are_left(user: Record, changes: RecordChanges, deps: ChangeDep
         raise Conflict(f"{name} is the last enabled CA Administrator; add another first")
     if any(rule.is_on for rule in changes.rules().values()):
         raise Conflict(
-            f"{name} is one of the last two enabled CA Administrators, whom the two-person rule needs; add another first"
+            f"{name} is one of the last two enabled CA Administrators, whom the two-person rule needs; add another"
         )

@@ -131,7 +131,7 @@ def check_second_person(
     if approval is None:
         raise NotFound("this request was decided or withdrawn in the meantime")
     gate.check(approval)
-    if approval.seal != approved.record.seal:
+    if (approval.seal, approval.values) != (approved.record.seal, approved.record.values):
         raise Conflict("the request was changed after it was shown to you; look at it again")
     if approved.digest != digest_of(approval):
         raise Conflict(

@@ -17,11 +17,13 @@ from certuary.portal.changes.applications import (
     RotatePassword,
     SetEnabled,
 )
+from certuary.portal.changes.approvals import ApproveChange, RejectApproval, WithdrawApproval
 from certuary.portal.changes.certificates import RevokeCertificate
 from certuary.portal.changes.groups import NewGroup, RenameGroup
 from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.changes.properties import SetProperty, UnsetProperty
 from certuary.portal.changes.seals import AdoptRecord, ForgetRecord
+from certuary.portal.changes.switches import SwitchRule
 from certuary.portal.changes.users import (
     ChangeUser,
     DeclareCompromised,
@@ -32,7 +34,7 @@ from certuary.portal.changes.users import (
 )
 from certuary.portal.signing import SignedChange
 
-CHANGES: Final[Mapping[str, SignedChange]] = {
+_CHANGES: Final[Mapping[str, SignedChange]] = {
     "group-new": NewGroup(),
     "group-rename": RenameGroup(),
     "user-new": NewUserChange(),
@@ -61,4 +63,11 @@ CHANGES: Final[Mapping[str, SignedChange]] = {
     "seal-forget": ForgetRecord(),
     "api-token-new": NewApiToken(),
     "api-token-revoke": RevokeApiToken(),
+    "switch-set": SwitchRule(),
+}
+CHANGES: Final[Mapping[str, SignedChange]] = {
+    **_CHANGES,
+    "approval-approve": ApproveChange(_CHANGES),
+    "approval-reject": RejectApproval(),
+    "approval-withdraw": WithdrawApproval(),
 }

@@ -160,7 +160,7 @@ def _use_group(profile: Profile, current: Record | None, request: HttpRequest) -
         line = Line(
             label="Used by", value="nobody yet", meaning="give it to applications, or make a label for it"
         )
-        return ReviewGroup(title="Who uses it", lines=(line,))
+        return ReviewGroup(title="Who uses it", lines=(line,), is_context=True)
     use = ProfileUses(request).of(current)
     warning = ""
     if use.is_default and not profile.est_default:
@@ -175,6 +175,7 @@ def _use_group(profile: Profile, current: Record | None, request: HttpRequest) -
             Line(label="Applications", value=_some(names), warning=warning),
             Line(label="Labels", value=_some(labels)),
         ),
+        is_context=True,
     )
 
 

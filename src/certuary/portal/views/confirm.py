@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from certuary.errors import CertuaryError, Conflict, NotAuthenticated
+from certuary.portal.approving import apply_or_ask, takes_two
 from certuary.portal.changes import CHANGES
 from certuary.portal.problem import problem_page
 from certuary.portal.signing import Pending, Review, find_pending, sign_in_to_sign, use_up
@@ -21,7 +22,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     except CertuaryError as problem:
         return problem_page(request, problem)
     if request.method == "GET":
-        return _page(request, review, None)
+        return _page(request, pending, review, None)
     return _sign(request, pending, review)
 
 
@@ -35,11 +36,14 @@ def _sign(request: HttpRequest, pending: Pending, review: Review) -> HttpRespons
             request, request.POST.get("username", ""), request.POST.get("password", "")
         )
         use_up(request, pending.token)
-        done = CHANGES[pending.kind].apply(pending.content, actor, deps, request)
+        change = CHANGES[pending.kind]
+        done = apply_or_ask(change, pending.kind, pending.content, review, actor, deps, request)
     except NotAuthenticated:
-        return _page(request, review, "Username and password do not fit. Nothing was signed.", status=403)
+        return _page(
+            request, pending, review, "Username and password do not fit. Nothing was signed.", status=403
+        )
     except CertuaryError as problem:
-        return _page(request, review, f"Nothing was signed: {problem.detail}.", status=409)
+        return _page(request, pending, review, f"Nothing was signed: {problem.detail}.", status=409)
     for warning in done.warnings:
         messages.warning(request, warning)
     if done.secrets or done.shell:
@@ -48,5 +52,12 @@ def _sign(request: HttpRequest, pending: Pending, review: Review) -> HttpRespons
     return redirect(done.url)
 
 
-def _page(request: HttpRequest, review: Review, problem: str | None, *, status: int = 200) -> HttpResponse:
-    return render(request, "portal/confirm.html", {"review": review, "problem": problem}, status=status)
+def _page(
+    request: HttpRequest, pending: Pending, review: Review, problem: str | None, *, status: int = 200
+) -> HttpResponse:
+    context = {
+        "review": review,
+        "problem": problem,
+        "takes_two": takes_two(request, pending.kind, pending.content),
+    }
+    return render(request, "portal/confirm.html", context, status=status)

@@ -29,6 +29,8 @@ PAGES: Final = {
     "group": "/groups/{}/",
     "user": "/users/{}/",
     "authority": "/authorities/{}/",
+    "switch": "/switches/",
+    "approval": "/approvals/{}/",
 }
 
 
