@@ -40,6 +40,8 @@ _UNIQUE: Mapping[RecordKind, tuple[str, ...]] = {
     "label": ("name",),
     "application": ("name", "username"),
     "user": ("name",),
+    "switch": ("name",),
+    "approval": ("name",),
     "property": ("property_key",),
 }
 

@@ -68,7 +68,7 @@ class Scope:
         return True
 
     def _has_approval(self, approval: Record) -> bool:
-        if approval.values["rule"] == "profile":
+        if approval.values["kind"] == "profile":
             return True
         groups = numbers(approval.values["group_ids"])
         return bool(groups) and (self.group_ids or frozenset()).issuperset(groups)

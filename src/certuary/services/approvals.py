@@ -41,7 +41,7 @@ def ask_for_approval(actor: Actor, wanted: Wanted, needed: SecondPersonNeeded, d
         return changes.ask(
             {
                 "name": f"APR-{secrets.token_hex(_NAME_OCTETS)}",
-                "rule": needed.kind,
+                "kind": needed.kind,
                 "change": wanted.change,
                 "title": wanted.title,
                 "content": wanted.content,

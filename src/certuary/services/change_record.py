@@ -279,7 +279,7 @@ class RecordChanges:
             approval = check_second_person(
                 approved, self._actor, self.signer.certificate, self._transaction, self._open_gate(), self.now
             )
-            if self._needed and approval.values["rule"] not in self._needed:
+            if self._needed and approval.values["kind"] not in self._needed:
                 raise Conflict(f"the change takes an approval about: {_titles(self._needed)}")
             self.decide(approval, APPROVED, "")
         elif self._needed:
@@ -385,7 +385,7 @@ class RecordChanges:
     def _audit_approval(self, state: str, approval: Record, reason: str = "") -> None:
         """What it is about; its content is in the record, where it is sealed."""
         values = approval.values
-        detail = {key: values[key] for key in ("rule", "change", "title", "requester")}
+        detail = {key: values[key] for key in ("kind", "change", "title", "requester")}
         detail |= {"digest": digest_of(approval)} | ({"reason": reason} if reason else {})
         target = f"approval:{record_name(approval)}"
         self._transaction.add_audit(audit_row(f"approval.{state}", self._actor, target, detail, self._deps))

@@ -106,13 +106,13 @@ def is_own_access(actor: Actor, kind: RecordKind, before: Values | None, after: 
 
 def _change_of_own_groups(actor: Actor, state: Values) -> bool:
     """Of an approval: what an Administrator may change. Only profiles and labels belong to no group."""
-    if state["rule"] == "profile":
+    if state["kind"] == "profile":
         return True
-    return state["rule"] in ("application", "group", "user") and _is_within_own_groups(actor, state)
+    return state["kind"] in ("application", "group", "user") and _is_within_own_groups(actor, state)
 
 
 def _revocation_of_own_groups(actor: Actor, state: Values) -> bool:
-    return state["rule"] == "revocation" and _is_within_own_groups(actor, state)
+    return state["kind"] == "revocation" and _is_within_own_groups(actor, state)
 
 
 def _is_within_own_groups(actor: Actor, state: Values) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from certuary.core.values import serial_from_text, serial_to_text
+from certuary.errors import SecondPersonNeeded
+from certuary.services.approvals import Wanted, ask_for_approval
 from certuary.services.guarded_clock import utc_now
 from certuary.services.manage_user import NewUser, add_user
 from certuary.services.ports import Record
@@ -117,6 +119,7 @@ class Foreign:
     certificate: Mapping[str, object]
     pending_token: str
     event: Mapping[str, object]
+    approval: Record
 
     def values(self, site: Site) -> Mapping[str, object] | None:
         """What that page's URL is made of, None where this kind of object is not known."""
@@ -143,7 +146,17 @@ def make_foreign(portal: Portal) -> Foreign:
         certificate=add_certificate(portal, application),
         pending_token=token,
         event=_event_about(application),
+        approval=_approval_about(portal, group),
     )
+
+
+def _approval_about(portal: Portal, group: Record) -> Record:
+    """Somebody asks for a change of an application of that group."""
+    actor, deps = portal.changes_as()
+    wanted = Wanted(change="application-new", title=f"A new {APPLICATION}", content="{}", shown="[]")
+    assert isinstance(group.id, int)
+    needed = SecondPersonNeeded("two", kind="application", group_ids=(group.id,))
+    return ask_for_approval(actor, wanted, needed, deps)
 
 
 def _event_about(application: Record) -> Mapping[str, object]:
@@ -231,4 +244,5 @@ KINDS: Final[Mapping[str, Callable[[Foreign], Mapping[str, object]]]] = {
     "seal": lambda foreign: _record(foreign.application),
     "audit": _event,
     "confirm": lambda foreign: {"token": foreign.pending_token},
+    "approval": lambda foreign: _record(foreign.approval),
 }

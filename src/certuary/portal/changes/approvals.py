@@ -109,7 +109,7 @@ def _request_group(approval: Record, digest: str) -> ReviewGroup:
             Line(label="Request", value=str(values["name"])),
             Line(label="By", value=visible(str(values["requester"]))),
             Line(label="When", value=f"{values['created_at']:%Y-%m-%d %H:%M:%S} UTC"),
-            Line(label="Kind of change", value=RULES.get(str(values["rule"]), str(values["rule"]))),
+            Line(label="Kind of change", value=RULES.get(str(values["kind"]), str(values["kind"]))),
             Line(
                 label="What was signed first, SHA-256",
                 value=digest,

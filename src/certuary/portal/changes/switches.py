@@ -14,7 +14,9 @@ from certuary.services.switch_rule import parse_rule, switch_rule
 from certuary.services.two_persons import RULES, switch_name
 
 URL = "/switches/"
-USERS_ARE_FREE = "Users take one person: a CA Administrator can add an account and approve with it. Switch that on, too"
+USERS_ARE_FREE = (
+    "Users take one person: a CA Administrator can add an account and approve with it. Switch that on, too"
+)
 
 
 class SwitchRule:

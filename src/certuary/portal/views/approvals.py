@@ -104,7 +104,7 @@ def approval(request: HttpRequest, number: int) -> HttpResponse:
         "is_over": is_over,
         "groups": shown_groups(str(record.values["shown"])),
         "digest": digest_of(record),
-        "rule": RULES.get(str(record.values["rule"]), record.values["rule"]),
+        "rule": RULES.get(str(record.values["kind"]), record.values["kind"]),
         "tone": _TONES.get(str(record.values["state"]), "quiet"),
         "is_own": record.values["requester"] == Scope.of(request).user,
         "may_decide": may_decide,
@@ -176,7 +176,7 @@ def _row(request: HttpRequest, approval: Record, states: SealStates) -> Row:
         cells=(
             Cell(text=visible(str(values["name"])), url=page_url(approval)),
             Cell(text=visible(str(values["title"]))),
-            Cell(text=RULES.get(str(values["rule"]), visible(str(values["rule"])))),
+            Cell(text=RULES.get(str(values["kind"]), visible(str(values["kind"])))),
             Cell(text=visible(str(values["requester"]))),
             _moment_cell(values["created_at"]),
             _state_cell(request, approval),

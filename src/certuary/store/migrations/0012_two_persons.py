@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("name", models.CharField(max_length=16)),
-                ("rule", models.CharField(max_length=16)),
+                ("kind", models.CharField(max_length=16)),
                 ("change", models.CharField(max_length=48)),
                 ("title", models.TextField()),
                 ("content", models.TextField()),

@@ -28,12 +28,12 @@ class Approval(Record):
     `request_seal` keeps the seal under which it waited."""
 
     protection: ClassVar = sealed_record(
-        "name rule change title content shown requester requester_id group_ids expires_at state decided_by decided_at "
+        "name kind change title content shown requester requester_id group_ids expires_at state decided_by decided_at "
         "reason request_seal"
     )
 
     name = models.CharField(max_length=16)  # APR-1f0c2a9b
-    rule = models.CharField(max_length=16)  # a key of services.two_persons.RULES
+    kind = models.CharField(max_length=16)  # a key of services.two_persons.RULES
     change = models.CharField(max_length=48)  # what the portal calls the change: "application-new"
     title = models.TextField()
     content = models.TextField()  # JSON: what was typed, a password as its hash
