@@ -75,7 +75,7 @@ VALUES: list[tuple[RecordKind, dict[str, Any]]] = [
             "expires_at": NOW + timedelta(days=7),
             "state": "waiting",
             "decided_by": "",
-            "decided_at": None,
+            "decided_at": NOW,
             "reason": "",
             "request_seal": "",
         },

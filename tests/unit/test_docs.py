@@ -224,5 +224,5 @@ def test_every_refusal_of_a_request_is_explained_as_the_documentation_does() -> 
     refusals = rows(DOCS / "errors.md", "## 403: known, but not for this (exit 77)")
     rules_of_keys = set(rows(DOCS / "keys.md")) & set(rules_in(SOURCE))
     # What the portal and its API alone are refused with is said there.
-    of_the_portal = {"first-password", "signature-required", "signature-refused"}
+    of_the_portal = {"two-persons", "first-password", "signature-required", "signature-refused"}
     assert set(refusals) - of_the_portal | rules_of_keys <= set(EXPLANATIONS)

@@ -40,12 +40,18 @@ def apply_or_ask(
     try:
         return change.apply(content, actor, replace(deps, may_ask=True), request)
     except SecondPersonNeeded as needed:
-        wanted = Wanted(change=kind, title=review.title, content=json.dumps(content), shown=review.text)
-        approval = ask_for_approval(actor, wanted, needed, deps)
+        approval = keep_for_second_person(kind, content, review, needed, actor, deps)
     return Done(
         message=f"Signed, and waiting: {approval.values['name']} takes effect when a second person approves it",
         url=page_url(approval),
     )
+
+
+def keep_for_second_person(
+    kind: str, content: Content, review: Review, needed: SecondPersonNeeded, actor: Actor, deps: ChangeDeps
+) -> Record:
+    wanted = Wanted(change=kind, title=review.title, content=json.dumps(content), shown=review.text)
+    return ask_for_approval(actor, wanted, needed, deps)
 
 
 def page_url(approval: Record) -> str:

@@ -87,8 +87,7 @@ def register_application(
         "name": checked_name(request.name, "an application"),
         "username": checked_username(request.username),
         "password_hash": password_hash,
-        **_defaults(deps.records),
-        **granted(request.grants, deps.records),
+        **granted_anew(request.grants, deps.records),
         "enabled": True,
     }
     with change_records(actor, deps) as changes:
@@ -174,6 +173,11 @@ def _identified(application: Record, identity: Identity, records: RecordStore) -
             "choose a name that none had"
         )
     return changed
+
+
+def granted_anew(grants: Grants, records: RecordStore) -> dict[str, object]:
+    """Every column of a new application's grants."""
+    return {**_defaults(records), **granted(grants, records)}
 
 
 def _hash_of(password: str | HashedPassword | None, passwords: Passwords) -> tuple[str, str | None]:

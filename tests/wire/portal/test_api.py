@@ -62,9 +62,12 @@ class Script:
 def script_of(
     portal: Portal, role: str = CA_ADMINISTRATOR, groups: tuple[str, ...] = (), *scopes: str
 ) -> Script:
+    return script_for(portal, portal.user_of(role, groups), *scopes)
+
+
+def script_for(portal: Portal, name: str, *scopes: str) -> Script:
     from certuary.portal.api.tokens import SCOPES, make_token
 
-    name = portal.user_of(role, groups)
     actor, deps = portal.changes_as(name)
     user = portal.stores.records.find("user", name=name)
     assert user is not None

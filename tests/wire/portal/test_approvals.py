@@ -200,9 +200,7 @@ def test_a_record_that_changed_in_between_has_to_be_asked_for_anew(
     # Two others change it first.
     edit = {**FORM, "networks": "10.9.0.0/16"}
     answer = confirm(client, client.post_form(f"/applications/{number}/edit/", edit).url)
-    from certuary.portal.approving import review_again
 
-    print(answer.url, [(a.id, a.values["title"], a.values["shown"]) for a in waiting()])
     assert approve(boss, waiting()[0], confirm).status_code == 302
     shown = text_of(boss.get(f"/approvals/{approval.id}/"))
     assert "cannot be approved as it is" in shown

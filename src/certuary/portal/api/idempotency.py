@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from django.db import IntegrityError, transaction
@@ -127,4 +128,7 @@ def _response(answer: Answer) -> HttpResponse:
     if answer.status == 204:
         return HttpResponse(status=204)
     body = json.dumps({**answer.body, **answer.secrets}, default=str)
-    return HttpResponse(body, content_type=JSON, status=answer.status)
+    response = HttpResponse(body, content_type=JSON, status=answer.status)
+    if answer.status == HTTPStatus.ACCEPTED:
+        response["Location"] = str(answer.body["url"])
+    return response

@@ -77,6 +77,14 @@ class GroupGiven(Given):
     name: Text = Field(max_length=64)
 
 
+class DigestGiven(Given):
+    digest: str = Field(max_length=64, description="of the request that is approved, as it was answered")
+
+
+class ReasonGiven(Given):
+    reason: str = Field(max_length=500, description="whoever asked reads it")
+
+
 class PropertyGiven(Given):
     value: Text = Field(max_length=4096)
     status: Text = Field("Active", max_length=16, description="Active or Inactive")

@@ -36,6 +36,8 @@ SCOPES: Final = {
     "certificates:revoke": "Revoke certificates (with the password)",
     "profiles:read": "See profiles, their versions and labels, and check a profile before it is saved",
     "profiles:write": "Make profile versions and labels (with the password)",
+    "approvals:read": "See what waits for a second person",
+    "approvals:write": "Approve, reject and withdraw what waits for a second person (with the password)",
     "groups:read": "See groups",
     "groups:write": "Add and rename groups (with the password)",
     "properties:read": "See properties and who changed them",
