@@ -10,6 +10,9 @@ _HINTS: Final[dict[type[errors.CertuaryError], str]] = {
     errors.NotAuthenticated: (
         "Give --admin NAME --admin-password-file FILE, or CERTUARY_ADMIN and CERTUARY_ADMIN_PASSWORD_FILE."
     ),
+    errors.SecondPersonNeeded: (
+        "Make this change in the portal, or over the REST API: there it is kept until a second person approves it."
+    ),
     errors.NotPermitted: "Ask somebody whose role allows it; `certuary user list` shows the roles.",
     errors.DatabaseDown: "Check that the database of `database_url` runs and can be reached, then repeat.",
     errors.KeyStoreDown: "Check the files in HOME/keys and where the passphrase comes from, then repeat.",

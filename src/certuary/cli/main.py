@@ -35,6 +35,7 @@ NOUNS: Final = {
     "ca": "authority",
     "cert": "certificate",
     "user": "user",
+    "approval": "approval",
     "seal": "seal",
     "keystore": "keystore",
     "blocklist": "blocklist",
