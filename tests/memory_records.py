@@ -66,6 +66,8 @@ class MemoryRecords:
         """With the revision of each."""
         self.problems: dict[Subject, str] = {}
         self.dropped_authenticators: list[int] = []
+        self.factor_digests: dict[int, tuple[str, ...]] = {}
+        """Of the rows of second factors, by user."""
         self.certificates: list[CertificateRow] = []
         self.profile_versions: list[ProfileVersionRow] = []
         self.audit: list[AuditRow] = []
@@ -271,6 +273,9 @@ class MemoryRowWatch:
             int(record.id): hash(repr((record.version, record.seal, record.values)))
             for record in self._records.all(kind)
         }
+
+    def factor_digests(self) -> Mapping[int, tuple[str, ...]]:
+        return self._records.factor_digests
 
     def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]:
         wanted = frozenset(ids)

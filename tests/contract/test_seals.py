@@ -16,6 +16,7 @@ from certuary.services.trusted_feed import TrustedFeed
 from certuary.services.verify_seals import verify_seals
 from certuary.services.watch_seals import SealWatch
 from certuary.store import record_rows
+from certuary.store.authenticators import digests
 from certuary.store.feed import KINDS, DjangoConfigFeed
 from certuary.store.records import DjangoRecordStore
 from certuary.store.row_watch import DjangoRowWatch
@@ -187,7 +188,9 @@ def gate_of(store: DjangoRecordStore, sealing: Sealing) -> RecordGate:
 
 
 def found(store: DjangoRecordStore, sealing: Sealing) -> list[tuple[str, str]]:
-    return [(one.kind, one.reason) for one in verify_seals(store, gate_of(store, sealing), lambda: None)]
+    return [
+        (one.kind, one.reason) for one in verify_seals(store, gate_of(store, sealing), lambda: None, digests)
+    ]
 
 
 def new_watch(sealing: Sealing) -> SealWatch:

@@ -31,7 +31,7 @@ _COUNT_EVERY = 1000
 
 Kind = Annotated[
     str,
-    typer.Argument(metavar="KIND", help="application, profile, label, group, user or authority."),
+    typer.Argument(metavar="KIND", help="application, profile, label, group, user, authority, switch or approval."),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name; a group's code or name.")]
 
@@ -50,7 +50,11 @@ def verify(
     shared = invocation(context)
     counter = Counter("records")
     with one_moment(shared) as records:
-        findings = list(verify_seals(records, open_gate(open_settings(shared), records), counter))
+        # The store's modules want a configured database before they are imported.
+        from certuary.store import authenticators
+
+        gate = open_gate(open_settings(shared), records)
+        findings = list(verify_seals(records, gate, counter, authenticators.digests))
     if not records_only:
         findings += _mark_findings(shared)
     if not findings:

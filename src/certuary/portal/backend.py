@@ -13,6 +13,7 @@ from certuary.portal.models import PortalUser
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.change_record import add_audit_event
 from certuary.services.entitlement import Actor
+from certuary.services.second_factors import ALTERED
 
 
 class PortalBackend(BaseBackend):
@@ -21,7 +22,7 @@ class PortalBackend(BaseBackend):
     ) -> PortalUser | None:
         """None for whatever is wrong: the audit event has the reason."""
         # The library's tables can be imported only once Django's applications are there.
-        from certuary.portal.second_factors import ALTERED, are_as_signed
+        from certuary.portal.second_factors import are_as_signed
 
         if request is None or not username or not password:
             return None

@@ -1,28 +1,21 @@
-"""Second factors: rows of the library's table, which are believed only as the user's sealed record lists them.
-
-Each row's digest covers what lets somebody in. The use of a factor changes its row without a signature, so what use
-changes (when it was last used, which recovery codes are spent) is not covered.
-"""
+"""Second factors: rows of the library's table, which are believed only as the user's sealed record lists them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from allauth.mfa.models import Authenticator
 
-from certuary.core.canonical_json import canonical_json
 from certuary.errors import InvalidValue
 from certuary.services.ports import Record
+from certuary.services.second_factors import are_as_listed, factor_digest
 
 TOTP: Final = "totp"
 PASSKEY: Final = "webauthn"
 RECOVERY_CODES: Final = "recovery_codes"
-ALTERED: Final = "the second factors in the database are not those that were signed"
-_CHANGED_BY_USE: Final = frozenset({"used_mask", "viewed_at"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +54,14 @@ def digests_of(user_id: int) -> tuple[str, ...]:
 
 def digest_of(row: Authenticator) -> str:
     """`InvalidValue` for a row that nobody could have signed."""
-    data = {key: value for key, value in _data(row).items() if key not in _CHANGED_BY_USE}
-    covered = {
-        "type": row.type,
-        "created_at": row.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "data": data,
-    }
-    return hashlib.sha256(canonical_json(covered)).hexdigest()
+    return factor_digest(row.type, row.created_at, _data(row))
 
 
 def are_as_signed(user: Record) -> bool:
     """Whether the rows are those that the user's record, which must be believed by itself, lists."""
-    signed = user.values.get("authenticators")
     assert isinstance(user.id, int)
     try:
-        return isinstance(signed, list) and tuple(sorted(map(str, signed))) == digests_of(user.id)
+        return are_as_listed(user, digests_of(user.id))
     except InvalidValue:
         return False
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from certuary.errors import InvalidSeal
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind, RecordStore
 from certuary.services.record_gate import RecordGate, key_of
+from certuary.services.second_factors import ALTERED as FACTORS_ALTERED
+from certuary.services.second_factors import KIND as FACTORS
+from certuary.services.second_factors import are_as_listed
 from certuary.services.trusted_feed import MISSING
 
 
@@ -20,14 +23,34 @@ class Finding:
     reason: str
 
 
-def verify_seals(records: RecordStore, gate: RecordGate, counted: Callable[[], None]) -> Iterator[Finding]:
-    """`counted` is called for each record that was looked at. `InvalidSeal` when the manifest itself fails."""
+def verify_seals(
+    records: RecordStore,
+    gate: RecordGate,
+    counted: Callable[[], None],
+    factors: Callable[[], Mapping[int, Sequence[str]]],
+) -> Iterator[Finding]:
+    """`counted` is called for each record that was looked at; `factors` gives the digests of the rows of second factors
+    by their users' numbers. `InvalidSeal` when the manifest itself fails."""
     for name in gate.broken_parts(SEALED_KINDS):
         yield Finding(
             kind="manifest", name=f"{name.kind}/{name.number}", reason="it was altered, or its row is gone"
         )
     for kind in SEALED_KINDS:
         yield from _of_kind(kind, records, gate, counted)
+    yield from _of_factors(records, gate, factors())
+
+
+def _of_factors(
+    records: RecordStore, gate: RecordGate, rows: Mapping[int, Sequence[str]]
+) -> Iterator[Finding]:
+    for user in records.all("user"):
+        number = key_of(user).id
+        try:
+            gate.check(user)
+        except InvalidSeal:
+            continue
+        if not are_as_listed(user, rows.get(number, ())):
+            yield Finding(kind=FACTORS, name=gate.name(user), reason=FACTORS_ALTERED)
 
 
 def _of_kind(

@@ -1,5 +1,7 @@
 """Watch every sealed row for changes made past us: altered, put back, swapped, inserted, deleted, and mended.
 
+So are the rows of users' second factors, whose digests are in the users' records.
+
 A row changed by plain SQL tells no one: its revision stays. So all rows are fingerprinted again and again, and what
 differs is put to the gate. The processes that serve re-read a row when its revision rises; a quiet change is *touched*
 for them, so that all of them come to the same verdict, and to the one that a restart would.
@@ -26,6 +28,9 @@ from certuary.services.ports import (
     Subject,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of
+from certuary.services.second_factors import ALTERED as FACTORS_ALTERED
+from certuary.services.second_factors import KIND as FACTORS
+from certuary.services.second_factors import are_as_listed
 from certuary.services.trusted_feed import MISSING, SIGNATURES_AT_ONCE
 
 _RECORDS_AT_ONCE: Final = 500
@@ -49,6 +54,10 @@ class RowWatch(Protocol):
 
     def fingerprints(self, kind: RecordKind) -> Mapping[int, int]:
         """Of each row that is not retired, by its number: another one when anything but its revision changed."""
+        ...
+
+    def factor_digests(self) -> Mapping[int, tuple[str, ...]]:
+        """Of the rows of second factors, by their user's number."""
         ...
 
     def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]: ...
@@ -85,6 +94,8 @@ class SealWatch:
         self._rows = rows
         self._gate = gate
         self._known: dict[RecordKind, _Known] = {kind: _Known() for kind in SEALED_KINDS}
+        self._users: dict[int, Record] = {}
+        """As they were last read; whether they are believed is known of their kind."""
         self._revision = self._highest = -1
         self._compromised: Mapping[str, datetime] = {}
         self._manifest: tuple[ManifestRow | None, tuple[ManifestPartRow, ...]] | None = None
@@ -121,7 +132,7 @@ class SealWatch:
         quiet += self._verify_postponed()
         self._revision = revision
         return Look(
-            broken={**self._broken_parts(), **self._broken_records()},
+            broken={**self._broken_parts(), **self._broken_records(), **self._broken_factors()},
             # Before the first look anything may have happened; of what is sound, nobody has to be told.
             quiet=self._broken_keys() if first else tuple(quiet),
             quiet_manifest=quiet_manifest,
@@ -162,6 +173,8 @@ class SealWatch:
                 time.sleep(_REST_SECONDS)
             for record in self._rows.by_ids(kind, numbers[start : start + _RECORDS_AT_ONCE]):
                 key = key_of(record)
+                if kind == "user":
+                    self._users[key.id] = record
                 try:
                     self._gate.check(record)
                 except InvalidSeal as problem:
@@ -176,6 +189,17 @@ class SealWatch:
             assert entry is not None, "it is what was postponed"
             self._known[key.kind].broken[key.id] = Subject(key.kind, entry.name), reason
             yield key
+
+    def _broken_factors(self) -> dict[Subject, str]:
+        """Of users whose own records hold: of the others that is the finding."""
+        rows = self._rows.factor_digests()
+        broken = self._known["user"].broken
+        there = self._known["user"].fingerprints
+        return {
+            Subject(FACTORS, str(user.values["name"])): FACTORS_ALTERED
+            for number, user in self._users.items()
+            if number in there and number not in broken and not are_as_listed(user, rows.get(number, ()))
+        }
 
     def _broken_parts(self) -> dict[Subject, str]:
         return {
@@ -198,4 +222,6 @@ def sentence(subject: Subject, reason: str) -> str:
     """As `services.trusted_feed` says it, so that the two are one problem."""
     if subject.kind == "manifest":
         return reason if subject == MANIFEST else f"manifest part {subject.name}: {reason}"
+    if subject.kind == FACTORS:
+        return f"user {subject.name!r} cannot sign in to the portal: {reason}"
     return f"{subject.kind} {subject.name!r} is left out: {reason}"

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordKind
-from certuary.store import manifests, record_rows
+from certuary.store import authenticators, manifests, record_rows
 from certuary.store.database import consistent_read, database_errors
 from certuary.store.models import ConfigRevision
 
@@ -51,6 +51,9 @@ class DjangoRowWatch:
                 for number, *values in rows:
                     found[number] = hash(tuple(map(_hashable, values)))
         return found
+
+    def factor_digests(self) -> Mapping[int, tuple[str, ...]]:
+        return authenticators.digests()
 
     def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]:
         return tuple(record_rows.select(kind, id__in=list(ids)))

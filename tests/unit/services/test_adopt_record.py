@@ -21,7 +21,7 @@ def show(at: Victim, name: str = "line-1") -> Shown:
 
 def findings(at: Victim) -> list[tuple[str, str]]:
     counted: list[None] = []
-    found = verify_seals(at.records, gate_of(at.records, at.deps), lambda: counted.append(None))
+    found = verify_seals(at.records, gate_of(at.records, at.deps), lambda: counted.append(None), dict)
     result = [(one.kind, one.name) for one in found]
     assert len(counted) == sum(key[0] != "property" for key in at.records.rows) + len(
         [row for row in at.records.gone.values() if row.version > 2]
@@ -106,7 +106,7 @@ def test_verifying_finds_every_attack(attack: Attack) -> None:
     assert findings(at) == []
     attack.do(at)
     gate = gate_of(at.records, at.deps)
-    found = list(verify_seals(at.records, gate, lambda: None))
+    found = list(verify_seals(at.records, gate, lambda: None, dict))
     records = [one for one in found if one.kind != "manifest"]
     assert len([one for one in records if "(removed)" not in one.name]) == len(attack.broken)
     for reason in attack.broken.values():

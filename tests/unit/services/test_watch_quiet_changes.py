@@ -40,6 +40,9 @@ class OneRow:
     def fingerprints(self, kind: RecordKind) -> Mapping[int, int]:
         return {1: hash(self.name)} if kind == "application" else {}
 
+    def factor_digests(self) -> Mapping[int, tuple[str, ...]]:
+        return {}
+
     def by_ids(self, kind: RecordKind, ids: Iterable[int]) -> tuple[Record, ...]:
         return (Record(kind=kind, id=1, revision=self.row_revision, values={"name": self.name}),)
 

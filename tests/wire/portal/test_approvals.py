@@ -42,6 +42,10 @@ FORM: Final = {
 
 @pytest.fixture
 def boss(portal: Portal) -> PortalClient:
+    return add_boss(portal)
+
+
+def add_boss(portal: Portal) -> PortalClient:
     """The browser of another CA Administrator."""
     actor, deps = portal.changes_as()
     new = NewUser(name=BOSS, role=CA_ADMINISTRATOR, groups=(), password=PASSWORD)
