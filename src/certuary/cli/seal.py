@@ -31,7 +31,9 @@ _COUNT_EVERY = 1000
 
 Kind = Annotated[
     str,
-    typer.Argument(metavar="KIND", help="application, profile, label, group, user, authority, switch or approval."),
+    typer.Argument(
+        metavar="KIND", help="application, profile, label, group, user, authority, switch or approval."
+    ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name; a group's code or name.")]
 
