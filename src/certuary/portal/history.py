@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Final
 
 from certuary.services.ports import StoredEvent
+from certuary.services.two_persons import PREFIX
 from certuary.store.audit import events_about
 
+SWITCHES: Final = f"switch:{PREFIX}"
+"""How the targets of events about the two-person rule begin."""
 _WORDS: Final = {
     "user.added": "added",
     "user.changed": "changed",
@@ -22,6 +25,14 @@ _WORDS: Final = {
     "group.added": "added",
     "group.changed": "changed",
     "group.adopted": "signed as it stands",
+    "approval.requested": "asked for",
+    "approval.approved": "approved: the change is made",
+    "approval.rejected": "rejected",
+    "approval.withdrawn": "withdrawn",
+    "switch.added": "switched on",
+    "switch.changed": "switched",
+    "switch.adopted": "signed as it stands",
+    "switch.forgotten": "accepted that it is gone",
 }
 _COLUMNS: Final = {
     "password_hash": "password",
@@ -51,7 +62,7 @@ def history(targets: Sequence[str]) -> tuple[Happened, ...]:
 def _happened(event: StoredEvent) -> Happened:
     row = event.event
     what = _WORDS.get(row.kind, row.kind)
-    more = _more(row.detail)
+    more = row.target.removeprefix(SWITCHES) if row.target.startswith(SWITCHES) else _more(row.detail)
     return Happened(
         at=row.at,
         actor=row.actor or row.actor_kind,

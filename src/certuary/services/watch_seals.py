@@ -222,6 +222,8 @@ def sentence(subject: Subject, reason: str) -> str:
     """As `services.trusted_feed` says it, so that the two are one problem."""
     if subject.kind == "manifest":
         return reason if subject == MANIFEST else f"manifest part {subject.name}: {reason}"
+    if subject.kind == "switch":
+        return f"switch {subject.name!r} counts as on: {reason}"
     if subject.kind == FACTORS:
         return f"user {subject.name!r} cannot sign in to the portal: {reason}"
     return f"{subject.kind} {subject.name!r} is left out: {reason}"

@@ -104,6 +104,7 @@ def approval(request: HttpRequest, number: int) -> HttpResponse:
         "is_over": is_over,
         "groups": shown_groups(str(record.values["shown"])),
         "digest": digest_of(record),
+        "title": _what(record),
         "rule": RULES.get(str(record.values["kind"]), record.values["kind"]),
         "tone": _TONES.get(str(record.values["state"]), "quiet"),
         "is_own": record.values["requester"] == Scope.of(request).user,
@@ -175,7 +176,7 @@ def _row(request: HttpRequest, approval: Record, states: SealStates) -> Row:
     return Row(
         cells=(
             Cell(text=visible(str(values["name"])), url=page_url(approval)),
-            Cell(text=visible(str(values["title"]))),
+            Cell(text=_what(approval)),
             Cell(text=RULES.get(str(values["kind"]), visible(str(values["kind"])))),
             Cell(text=visible(str(values["requester"]))),
             _moment_cell(values["created_at"]),
@@ -184,6 +185,13 @@ def _row(request: HttpRequest, approval: Record, states: SealStates) -> Row:
         ),
         is_broken=is_broken,
     )
+
+
+def _what(approval: Record) -> str:
+    """The title, and what comes first on the page when the title does not name it."""
+    title, groups = str(approval.values["title"]), shown_groups(str(approval.values["shown"]))
+    first = str(groups[0].lines[0].value) if groups and groups[0].lines else ""
+    return visible(title if not first or first in title else f"{title}: {first}")
 
 
 def _state_cell(request: HttpRequest, approval: Record) -> Cell:
