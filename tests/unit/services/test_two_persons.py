@@ -26,7 +26,14 @@ from certuary.services.two_persons import (
 )
 from tests.memory_records import NOW, FixedClock, MemoryRecords
 from tests.unit.services.change_fixtures import ADMIN_1, AUDITOR_1, OFFICER_1, installation, kinds_of
-from tests.unit.services.sealing import ROOT_USER, gate_of, put_user, signed_by
+from tests.unit.services.sealing import (
+    ROOT_USER,
+    certificate_for,
+    gate_of,
+    put_user,
+    signed_by,
+    signing_key,
+)
 
 SECOND = Actor(name="second", role=CA_ADMINISTRATOR)
 SHOWN = '["A new group", [], []]'
@@ -300,3 +307,35 @@ def test_who_may_make_a_change_may_approve_it(
     values = {"kind": kind, "group_ids": group_ids, "requester": "root-user"}
     assert may_decide(actor, values) is allowed
     assert not may_decide(actor, {**values, "requester": actor.name})
+
+
+def test_who_asked_is_not_the_second_person_with_a_new_key(place: Place) -> None:
+    sealing = place.deps.sealing
+    assert sealing is not None
+    certificate = certificate_for("root-user", signing_key("root-user"))
+    renewed = replace(sealing, signer=replace(sealing.signer, certificate=certificate))
+    with pytest.raises(NotPermitted, match="another user does"):
+        place.approve(place.ask(), replace(place.deps, sealing=renewed), ROOT_USER)
+
+
+def test_an_approval_of_one_kind_makes_no_change_of_another(place: Place) -> None:
+    approval = place.ask()
+    switch_rule(ROOT_USER, "profile", enabled=True, deps=place.deps)
+    approved = Approved(record=approval, digest=digest_of(approval))
+    with pytest.raises(Conflict, match="takes an approval about: Profiles and labels"):
+        add_label(SECOND, "fine", "tls-device", replace(place.second, approval=approved))
+
+
+def test_the_rule_is_not_turned_on_where_nobody_could_be_the_second(place: Place) -> None:
+    change_user(place, enabled=False)
+    with pytest.raises(Conflict, match="needs two enabled CA Administrators"):
+        switch_rule(SECOND, "profile", enabled=True, deps=place.second)
+
+
+def test_that_a_switch_is_gone_is_accepted_by_two(place: Place) -> None:
+    (switch,) = place.records.all("switch")
+    del place.records.rows["switch", switch.id]
+    with pytest.raises(SecondPersonNeeded), change_records(ROOT_USER, place.deps) as changes:
+        changes.forget("switch", "two-persons.group")
+    with pytest.raises(SecondPersonNeeded):
+        add_group(ROOT_USER, "Third", place.deps)

@@ -476,6 +476,7 @@ def test_the_navigation_counts_what_waits_for_the_viewer(
 ) -> None:
     ask(client, confirm)
     assert "1 waiting for you" in text_of(boss.get("/"))
+    assert "A change waits for a second person who may make it, such as you." in text_of(boss.get("/"))
     assert "waiting for you" not in text_of(client.get("/"))
     assert "waiting for you" not in text_of(sign_in("auditor", ("GRP_001",)).get("/"))
 
