@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certuary.services.change_record import change_records
+from certuary.services.entitlement import Actor
 from certuary.services.manage_user import declare_key_compromised
 from certuary.services.ports import Subject
 from certuary.services.record_gate import Key, RecordGate
@@ -25,7 +26,7 @@ from tests.unit.services.attacks import (
     victim,
 )
 from tests.unit.services.change_fixtures import ROOT_USER
-from tests.unit.services.sealing import sealing_of, trust
+from tests.unit.services.sealing import put_user, sealing_of, trust
 
 ROW_ATTACKS = [one for one in ATTACKS if "manifest" not in one.name]
 PART_ATTACKS = [one for one in ATTACKS if "manifest" in one.name]
@@ -170,3 +171,27 @@ def test_a_row_that_replaced_another_of_the_same_number_is_seen() -> None:
     watch.look()
     at.records.rows[LINE_1] = replace(at.row(LINE_2), id=1)
     assert watch.look().broken
+
+
+def test_a_finding_about_a_switch_or_second_factors_says_what_follows() -> None:
+    switch = sentence(Subject("switch", "two-persons.user"), "its row is gone")
+    assert switch == "switch 'two-persons.user' counts as on: its row is gone"
+    factors = sentence(Subject("second-factors", "olga"), "altered")
+    assert factors == "user 'olga' cannot sign in to the portal: altered"
+
+
+def test_second_factors_are_compared_with_what_the_users_record_lists() -> None:
+    at = victim()
+    user = put_user(at.records, at.deps, Actor(name="olga", role="auditor", group_ids=frozenset({1})))
+    with change_records(ROOT_USER, at.deps) as changes:
+        changes.update(user, {"authenticators": ["a", "b"]})
+    running = new_watch(at)
+    finding = Subject("second-factors", "olga")
+    assert running.look().broken.keys() == {finding}
+    at.records.factor_digests = {int(user.id): ("b", "a")}
+    assert running.look().broken == {}
+    at.records.factor_digests = {int(user.id): ("b", "a", "c")}
+    assert running.look().broken.keys() == {finding}
+    # Of a user whose record is altered that is the finding.
+    at.records.update("user", user.id, {"role": "officer"})
+    assert running.look().broken.keys() == {Subject("user", "olga")}
