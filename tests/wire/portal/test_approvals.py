@@ -131,7 +131,11 @@ def test_both_names_are_in_the_audit_log_and_both_seals_are_kept(
     assert events(ruled, "change.refused") == []
     page = text_of(boss.get(f"/approvals/{approval.id}/"))
     assert "First admin" in page
-    assert f"Second {BOSS}" in page
+    assert f"Second {BOSS}, CA Administrator" in page
+    assert page.count("Holds") == 2
+    ruled.execute("UPDATE approvals SET request_seal = replace(request_seal, 'admin', 'other')")
+    page = text_of(boss.get(f"/approvals/{approval.id}/"))
+    assert page.count("Holds") == 0, "the second seal covers the first"
 
 
 @pytest.mark.usefixtures("boss")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +26,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.forms.approvals import RejectForm
 from certuary.portal.history import history
 from certuary.portal.problem import problem_page
+from certuary.portal.role_words import role_in_words
 from certuary.portal.rows import SealStates
 from certuary.portal.scope import Scope
 from certuary.portal.signing import content_of, propose, shown_groups
@@ -50,6 +53,16 @@ _DECIDED: Final = "decided"
 _LOOKS: Final = 20
 """How many times a page's worth is read for what the viewer may see."""
 _TONES: Final = {"approved": "good", "rejected": "broken", "withdrawn": "quiet"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """`problem` says why it does not hold, "" when it does."""
+
+    signer: str = ""
+    role: str = ""
+    at: datetime | None = None
+    problem: str
 
 
 @require_safe
@@ -110,7 +123,7 @@ def approval(request: HttpRequest, number: int) -> HttpResponse:
         "is_own": record.values["requester"] == Scope.of(request).user,
         "may_decide": may_decide,
         "differs": _differs(request, record) if may_decide and not is_over else "",
-        "seals": [seal for seal in (_seal(as_requested(record)), None if waits else _seal(record)) if seal],
+        "signatures": _signatures(request, record),
         "history": history([f"approval:{record.values['name']}"]),
     }
     return render(request, "portal/approval.html", context)
@@ -225,11 +238,23 @@ def _differs(request: HttpRequest, approval: Record) -> str:
     return "" if review.digest == digest_of(approval) else DIFFERS
 
 
-def _seal(record: Record) -> Seal | None:
+def _signatures(request: HttpRequest, approval: Record) -> list[Signature]:
+    """The first person's and, once it is decided, the second's, each verified by itself."""
+    decided = [] if approval.removed_at is None else [approval]
+    return [_signature(request, record) for record in (as_requested(approval), *decided)]
+
+
+def _signature(request: HttpRequest, record: Record) -> Signature:
     try:
-        return Seal.from_text(record.seal)
-    except InvalidSeal:
-        return None
+        seal = Seal.from_text(record.seal)
+    except InvalidSeal as problem:
+        return Signature(problem=problem.detail)
+    problem_found = ""
+    try:
+        deps_of(request).gate().check_alone(record)
+    except InvalidSeal as problem:
+        problem_found = problem.detail
+    return Signature(signer=seal.signer, role=role_in_words(seal.role), at=seal.at, problem=problem_found)
 
 
 def _explanation(request: HttpRequest) -> str:
