@@ -40,6 +40,7 @@ DECIDERS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR, OFFICER)
 # The REST API lets in by token, never by session: every operation asks `portal.api.callers` itself. One that is not
 # entered here is served to nobody.
 _API: Final = (
+    "list_approvals get_approval approve_approval reject_approval withdraw_approval "
     "list_applications get_application create_application patch_application disable_application "
     "enable_application rotate_application delete_application search_certificates get_certificate "
     "get_certificate_trail download_certificate revoke_certificate list_profiles get_profile "

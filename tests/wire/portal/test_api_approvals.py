@@ -66,7 +66,7 @@ def test_a_change_is_kept_and_made_by_the_second_person(
 def test_who_asked_does_not_approve_it(portal: Portal, first: Script, second: Script) -> None:
     asked = json.loads(first.post("/groups", {"name": "Second plant"}).content)
     path = asked["url"].removeprefix("/api/v1")
-    answer = first.post(f"{path}/approve", {"digest": asked["approval"]["digest"]})
+    answer = first.post(f"{path}/approve", {"digest": asked["digest"]})
     assert_problem(answer, 403, "two-persons")
 
 
@@ -76,7 +76,7 @@ def test_another_digest_and_a_wrong_password_approve_nothing(
     asked = json.loads(first.post("/groups", {"name": "Second plant"}).content)
     path = asked["url"].removeprefix("/api/v1")
     assert_problem(second.post(f"{path}/approve", {"digest": "0" * 64}), 409, "conflict")
-    right = {"digest": asked["approval"]["digest"]}
+    right = {"digest": asked["digest"]}
     assert_problem(second.post(f"{path}/approve", right, password="wrong"), 403, "signature-refused")
     assert_problem(second.call("POST", f"{path}/approve", right), 403, "signature-required")
     assert portal.stores.records.find("group", name="Second plant") is None
@@ -113,7 +113,7 @@ def test_every_change_of_an_application_is_kept(portal: Portal, first: Script, s
     assert portal.stores.records.find("application", name="plant-7") is None
 
 
-def approve(script: Script, asked: dict[str, dict[str, str]]) -> None:
-    name, digest = asked["approval"]["name"], asked["approval"]["digest"]
+def approve(script: Script, asked: dict[str, str]) -> None:
+    name, digest = asked["approval"], asked["digest"]
     answer = script.post(f"/approvals/{name}/approve", {"digest": digest})
     assert answer.status_code == 200, answer.content

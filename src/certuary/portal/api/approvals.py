@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Query, Router, Schema
+from pydantic import Field
 
-from certuary.errors import Conflict, NotFound, SecondPersonNeeded
-from certuary.portal.api.callers import caller_of, sign
+from certuary.errors import Conflict, NotFound
+from certuary.portal.access import DECIDERS, EVERYBODY
+from certuary.portal.api.answers import Page
+from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.idempotency import Answer, change
-from certuary.portal.api.pages import PageQuery, number_cursor, page
-from certuary.portal.api.schemas import DigestGiven, Item, Page, ReasonGiven
-from certuary.portal.api.tokens import ApiCaller
+from certuary.portal.api.pages import PageQuery, next_cursor, number_cursor
+from certuary.portal.api.schemas import DigestGiven, ReasonGiven
 from certuary.portal.approving import (
     content_of_approval,
     find_approval,
     find_waiting,
-    keep_for_second_person,
     review_again,
 )
 from certuary.portal.changes import CHANGES
 from certuary.portal.changes.approvals import DIFFERS
-from certuary.portal.columns import numbers, texts
-from certuary.portal.deps import deps_of
-from certuary.portal.models import PortalUser
 from certuary.portal.scope import Scope
-from certuary.portal.signing import Content, shown_groups
+from certuary.portal.signing import shown_groups
 from certuary.services import approvals as service
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
@@ -37,7 +34,8 @@ from certuary.services.two_persons import Approved, digest_of
 from certuary.store.approvals import list_approvals as list_rows
 
 router = Router(tags=["Approvals"])
-READ, WRITE = "approvals:read", "approvals:write"
+_READ: Final = needs("approvals:read", EVERYBODY)
+_WRITE: Final = needs("approvals:write", DECIDERS)
 _SHOWN: Final = (
     "name",
     "kind",
@@ -53,34 +51,66 @@ _SHOWN: Final = (
 )
 
 
+class Approval(Schema):
+    id: int
+    name: str
+    kind: str
+    change: str
+    title: str
+    requester: str
+    created_at: str
+    expires_at: str
+    state: str
+    decided_by: str
+    decided_at: str | None
+    reason: str
+    digest: str = Field(description="of what was shown to the first person: the second signs the same")
+
+
+class ShownLine(Schema):
+    group: str
+    label: str
+    value: str
+    before: str | None
+
+
+class ShownApproval(Approval):
+    shown: list[ShownLine]
+
+
+class ApprovalPage(Page):
+    items: list[Approval]
+
+
 class ApprovalQuery(PageQuery):
     state: Literal["waiting", "decided"] = "waiting"
 
 
-@router.get("", response=Page, summary="List what waits for a second person, newest first")
-def list_approvals(request: HttpRequest, wanted: Annotated[ApprovalQuery, Query()]) -> dict[str, Any]:
-    _act_as(request, caller_of(request, READ))
+@router.get("", response=ApprovalPage, summary="List what waits for a second person, newest first", **_READ)
+def list_approvals(request: HttpRequest, wanted: Annotated[ApprovalQuery, Query()]) -> ApprovalPage:
     before, waiting = number_cursor(wanted.cursor), wanted.state == "waiting"
     found = list_rows(waiting=waiting, before=before, limit=wanted.limit + 1)
     shown = found[: wanted.limit]
     scope = Scope.of(request)
     more = int(shown[-1].id) if len(found) > wanted.limit else None
-    return page([_described(record) for record in shown if scope.has_record(record)], more)
+    return ApprovalPage(
+        items=[Approval(**_described(record)) for record in shown if scope.has_record(record)],
+        next_cursor=next_cursor(more),
+    )
 
 
-@router.get("/{name}", response=Item, summary="One request, with what was signed")
-def get_approval(request: HttpRequest, name: str) -> dict[str, Any]:
-    _act_as(request, caller_of(request, READ))
+@router.get("/{name}", response=ShownApproval, summary="One request, with what was signed", **_READ)
+def get_approval(request: HttpRequest, name: str) -> ShownApproval:
     record = _find(request, name)
     shown = [
-        {"group": group.title, "label": line.label, "value": line.value, "before": line.before}
+        ShownLine(group=group.title, label=line.label, value=line.value, before=line.before)
         for group in shown_groups(str(record.values["shown"]))
         for line in group.lines
     ]
-    return {**_described(record), "shown": shown}
+    return ShownApproval(**_described(record), shown=shown)
 
 
-@router.post("/{name}/approve", response=Item, summary="Make the change, as the second person")
+@router.post("/{name}/approve", response=Approval, summary="Make the change, as the second person", **_WRITE)
 @change
 def approve_approval(request: HttpRequest, name: str, given: DigestGiven) -> Answer:
     actor, deps, record = _deciding(request, name)
@@ -97,7 +127,7 @@ def approve_approval(request: HttpRequest, name: str, given: DigestGiven) -> Ans
     return Answer(body=body, secrets={"secrets": secrets} if secrets else {})
 
 
-@router.post("/{name}/reject", response=Item, summary="Refuse the change")
+@router.post("/{name}/reject", response=Approval, summary="Refuse the change", **_WRITE)
 @change
 def reject_approval(request: HttpRequest, name: str, given: ReasonGiven) -> Answer:
     actor, deps, record = _deciding(request, name)
@@ -105,7 +135,7 @@ def reject_approval(request: HttpRequest, name: str, given: ReasonGiven) -> Answ
     return Answer(body=_described(_find(request, name)))
 
 
-@router.post("/{name}/withdraw", response=Item, summary="Take back what one asked for")
+@router.post("/{name}/withdraw", response=Approval, summary="Take back what one asked for", **_WRITE)
 @change
 def withdraw_approval(request: HttpRequest, name: str) -> Answer:
     actor, deps, record = _deciding(request, name)
@@ -113,54 +143,10 @@ def withdraw_approval(request: HttpRequest, name: str) -> Answer:
     return Answer(body=_described(_find(request, name)))
 
 
-def answer_or_ask(
-    request: HttpRequest,
-    signed: tuple[Actor, ChangeDeps],
-    kind: str,
-    content: Callable[[], Content],
-    act: Callable[[], Answer],
-) -> Answer:
-    """What `act` answers; or 202 when the change takes two persons. `content` is what the portal would make it from."""
-    try:
-        return act()
-    except SecondPersonNeeded as needed:
-        actor, deps = signed
-        _act_as(request, caller_of(request))
-        wanted = content()
-        review = CHANGES[kind].review({**wanted, "token": ""}, request)
-        record = keep_for_second_person(kind, wanted, review, needed, actor, deps)
-    found = _find(request, str(record.values["name"]))
-    return Answer(
-        status=202, body={"approval": _described(found), "url": f"/api/v1/approvals/{record.values['name']}"}
-    )
-
-
-def content_of_grants(request: HttpRequest, values: Mapping[str, object]) -> Content:
-    """An application's grants as the portal's form has them."""
-    records, expires_at = deps_of(request).records, values["expires_at"]
-    group = records.find("group", id=values["group_id"])
-    granted = numbers(values["profile_ids"])
-    return {
-        "networks": "\n".join(texts(values["networks"])),
-        "group": "" if group is None else str(group.values["code"]),
-        "profiles": [str(one.values["name"]) for one in records.all("profile") if one.id in granted],
-        "labels": texts(values["labels"]),
-        "subject_rule": str(values["subject_rule"]),
-        "expires_at": expires_at.isoformat() if hasattr(expires_at, "isoformat") else "",
-    }
-
-
 def _deciding(request: HttpRequest, name: str) -> tuple[Actor, ChangeDeps, Record]:
-    caller = caller_of(request, WRITE)
-    _act_as(request, caller)
     record = find_waiting(request, int(_find(request, name).id))
-    actor, deps = sign(request, caller)
+    actor, deps = sign(request, caller_of(request))
     return actor, deps, record
-
-
-def _act_as(request: HttpRequest, caller: ApiCaller) -> None:
-    """What reviews a change asks who looks, as a page does."""
-    request.user = PortalUser.objects.get(pk=caller.user_id)
 
 
 def _find(request: HttpRequest, name: str) -> Record:

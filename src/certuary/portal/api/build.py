@@ -10,6 +10,7 @@ from ninja.operation import Operation
 from certuary import __version__
 from certuary.portal.api import (
     applications,
+    approvals,
     audit,
     authorities,
     certificates,
@@ -27,6 +28,7 @@ from certuary.portal.api.callers import SIGNATURE_HEADER, nobody
 from certuary.portal.api.idempotency import HEADER
 from certuary.portal.api.parser import JsonParser
 from certuary.portal.api.problems import CONTENT_TYPE, handle_errors
+from certuary.portal.api.second_person import KEPT
 
 _ERRORS: Final = {
     "400": "malformed",
@@ -53,6 +55,7 @@ _TOKEN: Final = {
 
 ROUTERS: Final = {
     "/applications": applications.router,
+    "/approvals": approvals.router,
     "/certificates": certificates.router,
     "/profiles": profiles.profiles,
     "/profile-checks": profiles.checks,
@@ -70,6 +73,9 @@ ROUTERS: Final = {
     "/search": overview.search,
     "/tokens": own_tokens.router,
 }
+
+
+_ACCEPTED: Final = "it takes two persons: it was kept, and Location says where a second one approves it"
 
 
 class _Api(NinjaAPI):
@@ -105,6 +111,8 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"] |= {code: _problem(words) for code, words in _ERRORS.items()}
             if method != "get" and operation["operationId"] not in _READING:
                 operation.setdefault("parameters", []).extend(_change_headers())
+            if operation["operationId"] in KEPT:
+                operation["responses"]["202"] = {"description": _ACCEPTED}
     components = document["components"]
     components["schemas"] |= {"Problem": _PROBLEM, "Event": Event.model_json_schema(mode="serialization")}
     components["securitySchemes"] = {_SCHEME: _TOKEN}

@@ -15,6 +15,7 @@ from certuary.core.basic import parse_basic
 from certuary.errors import MalformedRequest, NotAuthenticated, NotPermitted
 from certuary.portal.access import Rule
 from certuary.portal.api.failures import FAILURES
+from certuary.portal.api.second_person import signing_here
 from certuary.portal.api.tokens import SCOPES, ApiCaller, find_caller
 from certuary.portal.deps import address_of, change_deps_of, deps_of
 from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
@@ -92,7 +93,7 @@ def sign(request: HttpRequest, caller: ApiCaller) -> tuple[Actor, ChangeDeps]:
             "username and password do not fit; nothing was signed", rule="signature-refused"
         ) from None
     forget_guesses(caller.user_id)
-    return signed_in
+    return signing_here(request, signed_in)
 
 
 def _find(request: HttpRequest, token: str) -> ApiCaller:

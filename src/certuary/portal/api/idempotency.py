@@ -21,8 +21,17 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from ninja import Schema
 
-from certuary.errors import BadRequest, Conflict, InvalidValue, NotFound, RateLimited, Refused
+from certuary.errors import (
+    BadRequest,
+    Conflict,
+    InvalidValue,
+    NotFound,
+    RateLimited,
+    Refused,
+    SecondPersonNeeded,
+)
 from certuary.portal.api.problems import IdempotencyMismatch
+from certuary.portal.api.second_person import begin, keep
 from certuary.portal.api.tokens import ApiCaller
 from certuary.portal.models import IdempotentRequest
 
@@ -62,12 +71,12 @@ def change(operation: Operation) -> Callable[..., HttpResponse]:
     def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         key = request.headers.get(HEADER)
         if key is None:
-            return _response(operation(request, *args, **kwargs))
+            return _response(_run(operation, request, *args, **kwargs))
         row = _reserve(request, key)
         if row.status is not None:
             return _repeated(row)
         try:
-            answer = operation(request, *args, **kwargs)
+            answer = _run(operation, request, *args, **kwargs)
         except _REFUSALS:
             # Nothing was changed, so the key is free for another try. After anything else nobody knows.
             IdempotentRequest.objects.filter(pk=row.pk).delete()
@@ -79,6 +88,15 @@ def change(operation: Operation) -> Callable[..., HttpResponse]:
     # Resolved here, as the names in its annotations are those of the operation's module.
     cast(Any, run).__signature__ = inspect.signature(operation, eval_str=True)
     return run
+
+
+def _run(operation: Operation, request: HttpRequest, *args: Any, **kwargs: Any) -> Answer:
+    """202 when the change takes two persons: it was kept."""
+    begin(request, operation.__name__)
+    try:
+        return operation(request, *args, **kwargs)
+    except SecondPersonNeeded as needed:
+        return Answer(status=HTTPStatus.ACCEPTED, body=keep(request, needed, kwargs))
 
 
 def _reserve(request: HttpRequest, key: str) -> IdempotentRequest:
