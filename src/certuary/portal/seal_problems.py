@@ -18,7 +18,11 @@ from certuary.portal.told import told
 from certuary.services.adopt_record import Shown
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind
 from certuary.services.record_gate import Key, RecordGate, key_of, name_of, sealed_columns
+from certuary.services.second_factors import ALTERED, are_as_listed
+from certuary.services.second_factors import KIND as FACTORS
 from certuary.services.trusted_feed import MISSING
+from certuary.store import authenticators
+from certuary.store.database import read
 
 _SHARED: Final = ("profile", "label", "authority", "switch")
 """Kinds that belong to no group: of others, a row that is gone cannot say whose it was."""
@@ -35,7 +39,10 @@ class Broken:
 
     @property
     def url(self) -> str:
-        return "" if self.number is None else f"/seals/{self.kind}/{self.number}/"
+        if self.number is None:
+            return ""
+        # Second factors have no seal of their own: their digests are in the user's.
+        return f"/users/{self.number}/" if self.kind == FACTORS else f"/seals/{self.kind}/{self.number}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,22 @@ def find_broken(request: HttpRequest) -> list[Broken]:
     ]
     for kind in SEALED_KINDS:
         found += _broken_of(kind, request, gate)
+    return found + _broken_factors(request, gate)
+
+
+def _broken_factors(request: HttpRequest, gate: RecordGate) -> list[Broken]:
+    """Of users whose own records hold, among those that the viewer sees."""
+    scope, rows = Scope.of(request), read(authenticators.digests)
+    found = []
+    for user in deps_of(request).records.all("user"):
+        number = key_of(user).id
+        if not scope.has_record(user) or are_as_listed(user, rows.get(number, ())):
+            continue
+        try:
+            gate.check(user)
+        except InvalidSeal:
+            continue
+        found.append(Broken(kind=FACTORS, name=name_of(user), reason=ALTERED, number=number))
     return found
 
 
