@@ -20,6 +20,14 @@ from tests.wire.portal.test_api import Script, script_of
 
 DOCUMENTATION: Final = Path(__file__).parents[3] / "docs" / "api.md"
 LARGE: Final = 9**40
+NOT_THERE: Final = (
+    "forget_sealed_record",
+    "delete_label",
+    "approve_approval",
+    "reject_approval",
+    "withdraw_approval",
+)
+"""What these would change is in no group's data here."""
 ODD_TEXTS: Final = (
     "",
     "\0",
@@ -144,6 +152,7 @@ def good_body(operation: Operation) -> dict[str, object] | None:
         "application": APPLICATION,
         "address": "10.0.0.7",
         "digest": "0" * 64,
+        "reason": "not now",
     }
     if operation.body is None:
         return None
@@ -287,7 +296,7 @@ def test_no_change_is_made_without_the_password(portal: Portal, foreign: Foreign
         if answer.status_code == 403:
             assert answer.json()["rule"] == "signature-required", operation.name
         else:  # what is not there needs no signature
-            assert operation.name in ("forget_sealed_record", "delete_label"), operation.name
+            assert operation.name in NOT_THERE, operation.name
     assert events() == before
     assert state == {kind: portal_state(portal, kind) for kind in kinds}
 

@@ -42,6 +42,15 @@ class Sealed(Schema):
     seal_problem: str | None = Field(description="why it is broken; null when it holds")
 
 
+class KeptChange(Schema):
+    """A change that takes two persons: it was signed by one, and nothing was changed yet."""
+
+    approval: str = Field(description="its name among the approvals")
+    title: str
+    digest: str = Field(description="of what the first person signed; the second gives the same")
+    url: str
+
+
 class Group(Sealed):
     code: str = Field(description="its lasting name, such as GRP_001")
     name: str

@@ -23,7 +23,7 @@ from certuary.portal.api import (
     seals,
     users,
 )
-from certuary.portal.api.answers import Event
+from certuary.portal.api.answers import Event, KeptChange
 from certuary.portal.api.callers import SIGNATURE_HEADER, nobody
 from certuary.portal.api.idempotency import HEADER
 from certuary.portal.api.parser import JsonParser
@@ -112,9 +112,13 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             if method != "get" and operation["operationId"] not in _READING:
                 operation.setdefault("parameters", []).extend(_change_headers())
             if operation["operationId"] in KEPT:
-                operation["responses"]["202"] = {"description": _ACCEPTED}
+                operation["responses"]["202"] = _accepted()
     components = document["components"]
-    components["schemas"] |= {"Problem": _PROBLEM, "Event": Event.model_json_schema(mode="serialization")}
+    components["schemas"] |= {
+        "Problem": _PROBLEM,
+        "Event": Event.model_json_schema(mode="serialization"),
+        "KeptChange": KeptChange.model_json_schema(mode="serialization"),
+    }
     components["securitySchemes"] = {_SCHEME: _TOKEN}
     return document
 
@@ -122,6 +126,11 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
 def _problem(words: str) -> dict[str, object]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": words, "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
+def _accepted() -> dict[str, object]:
+    schema = {"$ref": "#/components/schemas/KeptChange"}
+    return {"description": _ACCEPTED, "content": {"application/json": {"schema": schema}}}
 
 
 def _change_headers() -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from certuary.core.profile import Profile
 from certuary.core.values import serial_from_text, serial_to_text
 from certuary.errors import NotFound, SecondPersonNeeded
+from certuary.portal.api.answers import KeptChange
 from certuary.portal.approving import keep_for_second_person
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
@@ -53,12 +54,10 @@ def keep(request: HttpRequest, needed: SecondPersonNeeded, given: Mapping[str, A
     actor, deps = request.certuary_signed  # type: ignore[attr-defined]  # an operation that changes has signed
     record = keep_for_second_person(kind, content, review, needed, actor, deps)
     name = str(record.values["name"])
-    return {
-        "approval": name,
-        "title": review.title,
-        "digest": review.digest,
-        "url": f"/api/v1/approvals/{name}",
-    }
+    kept = KeptChange(
+        approval=name, title=review.title, digest=review.digest, url=f"/api/v1/approvals/{name}"
+    )
+    return kept.model_dump()
 
 
 def _new_application(request: HttpRequest, given: Any) -> Kept:
