@@ -12,17 +12,20 @@ from typing import Any, cast
 from certuary.core.mark import Marker
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound
 from certuary.services.ports import (
+    APPLICATION_SOURCE,
     AuditRow,
     CertificateRow,
     ConfigDelta,
     CrlRow,
     ManifestPartRow,
     ManifestRow,
+    OrderOutcome,
     ProfileVersionRow,
     Record,
     RecordKind,
     RecordTransaction,
     RevocationsSeen,
+    SignedOrder,
     Subject,
 )
 
@@ -70,6 +73,8 @@ class MemoryRecords:
         """Of the rows of second factors, by user."""
         self.certificates: list[CertificateRow] = []
         self.profile_versions: list[ProfileVersionRow] = []
+        self.orders: dict[str, SignedOrder] = {}
+        self.outcomes: dict[str, OrderOutcome] = {}
         self.audit: list[AuditRow] = []
         self.fail_at_commit: Exception | None = None
 
@@ -85,6 +90,7 @@ class MemoryRecords:
         self.rows, self.gone, self.parts = dict(self.rows), dict(self.gone), dict(self.parts)
         self.certificates, self.audit = list(self.certificates), list(self.audit)
         self.problems = dict(self.problems)
+        self.orders, self.outcomes = dict(self.orders), dict(self.outcomes)
         try:
             yield cast(RecordTransaction, self)
             if self.fail_at_commit is not None:
@@ -208,6 +214,28 @@ class MemoryRecords:
 
     def add_certificate(self, row: CertificateRow) -> None:
         self.certificates.append(row)
+
+    def application_certificates(self, application_id: int, now: datetime) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            (row.authority_id, row.serial)
+            for row in self.certificates
+            if row.application_id == application_id
+            and row.source == APPLICATION_SOURCE
+            and row.revoked_at is None
+            and row.not_after > now
+        )
+
+    def add_order(self, order: SignedOrder) -> None:
+        self.orders[order.order.id] = order
+
+    def undecided_orders(self, application_id: int) -> tuple[str, ...]:
+        orders = (one.order for one in self.orders.values())
+        return tuple(
+            one.id for one in orders if one.application_id == application_id and one.id not in self.outcomes
+        )
+
+    def decide_order(self, outcome: OrderOutcome) -> bool:
+        return self.outcomes.setdefault(outcome.order_id, outcome) is outcome
 
     def drop_authenticators(self, user_id: int) -> None:
         self.dropped_authenticators.append(user_id)

@@ -20,6 +20,7 @@
         NothingToRenew                       403    77
         CertificateRevoked                   403    77
         KeyReused                            403    77
+        OrderRefused                         403    77   a certificate that a user ordered
       NotFound                               404    66
       MethodNotAllowed(allow)                405    65
       RequestTimedOut                        408    75
@@ -30,7 +31,8 @@
       BodyTooLarge                           413    65
       UnsupportedMediaType                   415    65
       RateLimited(retry_after)               429    75
-      Unavailable(retry_after)               503    75   EstDisabled, KeyStoreDown, DatabaseDown, ClockUnsafe
+      Unavailable(retry_after)               503    75   EstDisabled, KeyStoreDown, DatabaseDown, ClockUnsafe,
+                                                         OrderUnanswered
       ConfigError                             --    78
     anything else                            500    70   generic text out, full story in the log
 
@@ -158,6 +160,19 @@ class KeyReused(Refused):
     rule = "key-reused"
 
 
+class OrderRefused(Refused):
+    """Of an order for a certificate; the rule is the one that the worker found broken."""
+
+    rule = "order-refused"
+
+    @classmethod
+    def of(cls, reason: str, detail: str) -> OrderRefused:
+        """As the worker told it: `reason` is the rule."""
+        refusal = cls(detail)
+        refusal.rule = reason
+        return refusal
+
+
 class NotFound(CertuaryError):
     rule = "not-found"
 
@@ -238,6 +253,10 @@ class DatabaseDown(Unavailable):
 
 class ClockUnsafe(Unavailable):
     rule = "clock-unsafe"
+
+
+class OrderUnanswered(Unavailable):
+    rule = "order-unanswered"
 
 
 class ConfigError(CertuaryError):

@@ -143,6 +143,22 @@ EXPLANATIONS: Final[Mapping[str, Explanation]] = {
         "the profile wants a new key",
         "Have the client make a new key for each certificate, or set key_reuse in the profile.",
     ),
+    "order-refused": Explanation(
+        "an order for a client certificate that no user signed so, or whose application or signer may not have it now",
+        "Order it anew in the portal; if the text says that something was altered, look at the audit log first.",
+    ),
+    "order-expired": Explanation(
+        "an order for a client certificate that no worker saw within a minute",
+        "See whether EST workers run, then order it anew.",
+    ),
+    "profile-changed": Explanation(
+        "the profile of an order was changed after it was signed, or cannot be used",
+        "Order it anew: the page shows the profile as it is now.",
+    ),
+    "profile-not-for-clients": Explanation(
+        "a client certificate under a profile without clientAuth or digitalSignature",
+        "Choose a profile for clients, or add clientAuth to this one.",
+    ),
     "profile-refused": Explanation(
         "the profile does not allow what is asked for",
         "Compare the request with the profile, and change one of them.",

@@ -42,7 +42,8 @@ DECIDERS: Final = roles(CA_ADMINISTRATOR, ADMINISTRATOR, OFFICER)
 _API: Final = (
     "list_approvals get_approval approve_approval reject_approval withdraw_approval "
     "list_applications get_application create_application patch_application disable_application "
-    "enable_application rotate_application delete_application search_certificates get_certificate "
+    "enable_application rotate_application create_client_certificate delete_application search_certificates "
+    "get_certificate "
     "get_certificate_trail download_certificate revoke_certificate list_profiles get_profile "
     "create_profile_version check_profile list_profile_versions get_profile_version compare_profile_versions "
     "get_profile_use list_labels get_label create_label delete_label list_groups get_group create_group "
@@ -97,6 +98,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "application-edit": ADMINISTRATORS,
     "application-rotate": ADMINISTRATORS,
     "application-act": ADMINISTRATORS,
+    "application-client-certificate": ADMINISTRATORS,
     "properties": EVERYBODY,
     "property-set": ADMINISTRATORS,
     "property-unset": ADMINISTRATORS,

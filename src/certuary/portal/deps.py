@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from certuary.core.mark import Marker
 from certuary.services.change_record import ChangeDeps
 from certuary.services.high_water import HighWater
+from certuary.services.order_certificate import OrderDeps
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, RecordStore
 from certuary.services.record_gate import RecordGate
@@ -31,6 +32,7 @@ class PortalDeps:
     passwords: Passwords = field(repr=False)
     marker: Marker = field(repr=False)
     rehearsal: RehearsalDeps = field(repr=False)
+    ordering: OrderDeps = field(repr=False)
     new_request_id: Callable[[], str]
     est_url: str
     status_url: str

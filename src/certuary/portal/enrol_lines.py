@@ -23,10 +23,25 @@ _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 def enrol_lines(application: Record, records: RecordStore, est_url: str) -> tuple[str, ...]:
     """Three pieces: what to trust, the password's file, the request."""
+    by_password = f"--netrc-file {_netrc_file(application)}"
     return (
         _root_line(records),
         netrc_line(application, est_url),
-        _request_lines(application, records, est_url),
+        _request_lines(application, records, est_url, by_password),
+    )
+
+
+def client_certificate_lines(application: Record, records: RecordStore, est_url: str) -> tuple[str, ...]:
+    """The same with an application certificate, saved from the page beside these lines, in place of the password."""
+    name = file_name(application)
+    unpack = (
+        f"# Key and certificate as PEM, into a file that only you can read; it asks for the passphrase.\n"
+        f"(umask 077; openssl pkcs12 -in {name}.p12 -nodes -out {name}.pem)"
+    )
+    return (
+        _root_line(records),
+        unpack,
+        _request_lines(application, records, est_url, f"--cert {name}.pem"),
     )
 
 
@@ -53,7 +68,7 @@ def _root_line(records: RecordStore) -> str:
     return f"# What to trust: the root certificate.\ncat > root.pem <<'END'\n{pem}END"
 
 
-def _request_lines(application: Record, records: RecordStore, est_url: str) -> str:
+def _request_lines(application: Record, records: RecordStore, est_url: str, credential: str) -> str:
     endpoint = next(iter(Endpoints.read(records).of(application.values)), None)
     labels = [endpoint.label] if endpoint else texts(application.values["labels"])[:1]
     url = "/".join((est_url, *filter(None, labels)))
@@ -64,7 +79,7 @@ def _request_lines(application: Record, records: RecordStore, est_url: str) -> s
         f"# A key, a request for it, and its certificate.\n"
         f"openssl req -new -newkey {example.key} -nodes -keyout device.key \\\n"
         f"  -subj {shlex.quote(example.subject)}{utf8}{extension} -outform DER | openssl base64 -A -out device.csr\n"
-        f"curl -sS --fail-with-body --cacert root.pem --netrc-file {_netrc_file(application)} \\\n"
+        f"curl -sS --fail-with-body --cacert root.pem {credential} \\\n"
         f'  -H "Content-Type: application/pkcs10" --data-binary @device.csr {url}/simpleenroll |\n'
         f"  openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs -out device.pem\n"
         f"openssl x509 -in device.pem -noout -subject -issuer -dates"
@@ -86,8 +101,13 @@ def _rule(text: str) -> SubjectRule | None:
         return None
 
 
+def file_name(application: Record) -> str:
+    """Without an ending; safe in every shell and file system."""
+    return _NOT_IN_FILE_NAMES.sub("-", str(application.values["name"]))
+
+
 def _netrc_file(application: Record) -> str:
-    return f"{_NOT_IN_FILE_NAMES.sub('-', str(application.values['name']))}.netrc"
+    return f"{file_name(application)}.netrc"
 
 
 def _netrc_word(text: str) -> str:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -105,12 +105,12 @@ def _line_shown(label: str, value: str, before: str | None) -> Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """Shown once, on the page that answers the signature, and kept nowhere."""
+    """Shown once, on the page that answers the signature, and kept nowhere. Without a `value` it is a file alone."""
 
     label: str
-    value: str
+    value: str = field(repr=False)
     filename: str = ""
-    content: bytes = b""
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def data_url(self) -> str:

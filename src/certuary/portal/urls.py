@@ -15,6 +15,7 @@ from certuary.portal.views import (
     audit,
     authorities,
     certificates,
+    client_certificate,
     confirm,
     dashboard,
     groups,
@@ -76,6 +77,11 @@ urlpatterns = [
     path("applications/<int:number>/edit/", application_forms.edit_application, name="application-edit"),
     path(
         "applications/<int:number>/rotate/", application_forms.rotate_application, name="application-rotate"
+    ),
+    path(
+        "applications/<int:number>/client-certificate/",
+        client_certificate.order,
+        name="application-client-certificate",
     ),
     path("applications/<int:number>/act/<str:action>/", applications.act, name="application-act"),
     path("properties/", properties.properties, name="properties"),

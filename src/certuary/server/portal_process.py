@@ -45,6 +45,7 @@ from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_no
 from certuary.services.initialise import load_pepper
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.listed_revocations import ListedRevocations
+from certuary.services.order_certificate import OrderDeps
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Clock, KeyStore
 from certuary.services.process_report import ProcessReport
@@ -167,6 +168,7 @@ def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust
     marker = load_marker(keys, trust.instance)
     clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
     host = settings.hostnames[0] if settings.hostnames else "localhost"
+    rehearsal = _rehearsal(settings, stores, trust, marker, clock)
     return PortalDeps(
         records=stores.records,
         clock=clock,
@@ -175,7 +177,8 @@ def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust
         high_water=open_high_water(settings),
         passwords=Passwords(load_pepper(keys)),
         marker=marker,
-        rehearsal=_rehearsal(settings, stores, trust, marker, clock),
+        rehearsal=rehearsal,
+        ordering=OrderDeps(orders=stores.orders, reader=stores.reader, rehearsal=rehearsal),
         new_request_id=lambda: make_request_id(os.urandom),
         est_url=f"https://{host}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,

@@ -27,6 +27,7 @@ from certuary.services.ports import (
     KeyStore,
     LeaseStore,
     NodeStore,
+    OrderStore,
     PropertyChangeStore,
     RecordStore,
 )
@@ -52,6 +53,7 @@ class Stores:
     feed: ConfigFeed
     reader: CertificateReader
     crls: CrlStore
+    orders: OrderStore
     leases: LeaseStore
     nodes: NodeStore
     rows: RowWatch
@@ -88,6 +90,7 @@ def open_store(
     from certuary.store.feed import DjangoConfigFeed
     from certuary.store.leases import DjangoLeaseStore
     from certuary.store.nodes import DjangoNodeStore
+    from certuary.store.orders import DjangoOrderStore
     from certuary.store.property_changes import DjangoPropertyChangeStore
     from certuary.store.records import DjangoRecordStore
     from certuary.store.row_watch import DjangoRowWatch
@@ -99,6 +102,7 @@ def open_store(
         feed=DjangoConfigFeed(),
         reader=DjangoCertificateReader(),
         crls=DjangoCrlStore(events),
+        orders=DjangoOrderStore(),
         leases=DjangoLeaseStore(),
         nodes=DjangoNodeStore(),
         rows=DjangoRowWatch(),

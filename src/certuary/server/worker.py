@@ -36,6 +36,7 @@ from certuary.server.wiring import (
     Stores,
     check_schema,
     load_marker,
+    open_high_water,
     open_key_store,
     open_store,
     preload_store,
@@ -44,15 +45,17 @@ from certuary.server.wiring import (
 from certuary.services.audit_stream import OwnStream, open_stream
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.certificate_directory import CertificateDirectory
+from certuary.services.create_trust import new_serial
 from certuary.services.credential_cache import CredentialCache
 from certuary.services.enrol import EnrolDeps
+from certuary.services.fulfil_order import FulfilDeps, fulfil_order, unreadable_item
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.password_checker import PasswordChecker
 from certuary.services.password_quota import PasswordQuota
 from certuary.services.passwords import PEPPER_NAME, Passwords
-from certuary.services.ports import AuditRow, BatchItem
+from certuary.services.ports import AuditRow, BatchItem, SignedOrder, UnreadableOrder
 from certuary.services.process_report import ProcessReport
 from certuary.services.snapshot import Snapshot, unloaded_snapshot
 from certuary.services.trust import Trust
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from certuary.store.writer import GroupCommitWriter
 
 RELOAD_SECONDS = 0.25
+ORDER_SECONDS = 0.25
 REPORT_SECONDS = 1.0
 PROBE_SECONDS = 1.0
 STALE_SECONDS = 15.0
@@ -118,6 +122,7 @@ class Worker:
         await self._report()
         background = [
             asyncio.create_task(self._every(RELOAD_SECONDS, self._reload)),
+            asyncio.create_task(self._every(ORDER_SECONDS, self._fulfil_orders)),
             asyncio.create_task(self._every(REPORT_SECONDS, self._report)),
             asyncio.create_task(self._every(PROBE_SECONDS, self._probe_database)),
         ]
@@ -140,9 +145,8 @@ class Worker:
         self._blocklist_file = BlocklistFile(settings.home)
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
-        self._loader: SnapshotLoader = snapshot_loader(
-            settings, self._stores.feed, self._keys, Trust.from_text(self._orders.trust)
-        )
+        trust = Trust.from_text(self._orders.trust)
+        self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys, trust)
         self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, self._trust_anchors)
@@ -156,9 +160,15 @@ class Worker:
         if self._database_ok:
             self._open_stream()
         self._checker = PasswordChecker(Passwords(self._keys.load_secret(PEPPER_NAME)))
-        self._marker = load_marker(self._keys, Trust.from_text(self._orders.trust).instance)
+        self._marker = load_marker(self._keys, trust.instance)
         self._is_listed = ListedRevocations(self._stores.crls, self._marker)
         self._directory = CertificateDirectory(self._stores.reader, self._marker, self._is_listed)
+        self._fulfilling = FulfilDeps(
+            trust=trust,
+            records=self._stores.records,
+            high_water=open_high_water(settings),
+            enrol=self._enrol_deps(),
+        )
         self._clock = GuardedClock(
             wall=utc_now,
             steady=steady_seconds,
@@ -215,16 +225,19 @@ class Worker:
             credentials=CredentialCache(os.urandom(32)),
             quota=PasswordQuota(),
             checker=self._checker,
-            enrol=EnrolDeps(
-                reader=self._stores.reader,
-                blocklist=lambda: self._blocklist,
-                keys_in_flight=KeysInFlight(),
-                marker=self._marker,
-                is_listed=self._is_listed,
-            ),
+            enrol=self._fulfilling.enrol,
             blocking=self._blocking,
             random_octets=RandomOctets(),
             count=self._count,
+        )
+
+    def _enrol_deps(self) -> EnrolDeps:
+        return EnrolDeps(
+            reader=self._stores.reader,
+            blocklist=lambda: self._blocklist,
+            keys_in_flight=KeysInFlight(),
+            marker=self._marker,
+            is_listed=self._is_listed,
         )
 
     def _count(self, what: str) -> None:
@@ -268,6 +281,34 @@ class Worker:
         self._directory.forget_revoked(self._loader.take_revoked())
         self._identity.refresh()
         self._blocklist = self._blocklist_file.current()
+
+    async def _fulfil_orders(self) -> None:
+        """What users ordered in the portal: a look at an almost empty table, on the thread that reloads."""
+        if not self._database_ok:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            taken = await loop.run_in_executor(self._reloading, self._stores.orders.take, self._clock.now())
+            if taken is None:
+                return
+            # What was committed before the order is read before it is fulfilled.
+            await self._reload()
+            item = await loop.run_in_executor(self._reloading, self._order_item, taken)
+            await self._writer.submit_async(item, loop)
+        except CertuaryError as problem:
+            # It is taken again while it lasts, by this worker or another one; or it was withdrawn meanwhile.
+            _log.warning("an order could not be fulfilled", problem=str(problem))
+            return
+        self._count(item.audit.kind)
+
+    def _order_item(self, taken: SignedOrder | UnreadableOrder) -> BatchItem:
+        if not self._database_ok:
+            raise DatabaseDown("the configuration cannot be read")
+        now = self._clock.require_safe()
+        if isinstance(taken, UnreadableOrder):
+            return unreadable_item(taken, now)
+        serial = new_serial(now)
+        return fulfil_order(taken, self._current.snapshot, now=now, serial=serial, deps=self._fulfilling)
 
     def _disable_when_stale(self) -> None:
         if self._current.snapshot is self._loaded and time.monotonic() - self._read_at > STALE_SECONDS:

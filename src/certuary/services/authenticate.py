@@ -30,21 +30,35 @@ class Caller:
         return self.certificate is not None and self.certificate.is_ra
 
     @property
+    def has_own_names(self) -> bool:
+        """Whether it came with a certificate that speaks for the names in it, and for no others."""
+        own = self.certificate
+        return own is not None and not own.is_ra and not own.speaks_for_application
+
+    @property
     def may_choose_names(self) -> bool:
-        """A client certificate alone speaks only for its own subject and alternative names."""
-        return self.by_password or self.is_ra
+        """A device's certificate alone speaks only for its own subject and alternative names."""
+        return self.by_password or not self.has_own_names
 
 
 def why_not(application: Application | None, address: Address, now: datetime) -> str | None:
     """Why an application may not be used now from this address; None when it may."""
     if application is None:
         return "unknown user"
+    reason = why_not_anywhere(application, now)
+    if reason is not None:
+        return reason
+    if not is_on_own_network(application, address):
+        return "the address is not in the application's networks"
+    return None
+
+
+def why_not_anywhere(application: Application, now: datetime) -> str | None:
+    """Why an application may not be used now from any address."""
     if not application.enabled:
         return "the application is disabled"
     if application.expires_at is not None and application.expires_at <= now:
         return "the application has expired"
-    if not is_on_own_network(application, address):
-        return "the address is not in the application's networks"
     return None
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from certuary.core.names import same_names
 from certuary.errors import EstDisabled, NotFound, NotPermitted, SubjectRefused
 from certuary.services.authenticate import Caller
-from certuary.services.snapshot import ActiveProfile, Snapshot
+from certuary.services.snapshot import ActiveProfile, Application, Snapshot
 
 
 def find_profile(snapshot: Snapshot, label: str | None) -> ActiveProfile:
@@ -52,15 +52,15 @@ def check_names(
     *,
     fixed: Collection[x509.NameAttribute[str]] = (),
 ) -> None:
-    """A certificate speaks for its own names; a password or an RA for what the application's subject rule allows.
-    `fixed` are the attributes that the profile writes in its own way."""
+    """A device's certificate speaks for its own names; a password, an application certificate or an RA for what the
+    application's subject rule allows. `fixed` are the attributes that the profile writes in its own way."""
     own = caller.certificate
     if not caller.may_choose_names:
         assert own is not None
         if not same_names(subject, alternative_names, own.subject, own.alternative_names):
             raise SubjectRefused(
                 "a client certificate speaks only for its own subject and alternative names;"
-                " give the application's password for others"
+                " give the application's password, or an application certificate, for others"
             )
         # RFC 5280 takes "alice" and "ALICE" for the same; many who rely on certificates do not.
         respelt = set(subject).difference(own.subject, fixed)
@@ -68,6 +68,11 @@ def check_names(
             raise SubjectRefused(
                 f"write {respelt.pop().rfc4514_string()[:80]!r} exactly as the client certificate does"
             )
-    rule = caller.application.subject_rule
-    if rule is not None:
-        rule.check(subject, tuple(alternative_names))
+    check_subject_rule(caller.application, subject, alternative_names)
+
+
+def check_subject_rule(
+    application: Application, subject: x509.Name, alternative_names: Sequence[x509.GeneralName]
+) -> None:
+    if application.subject_rule is not None:
+        application.subject_rule.check(subject, tuple(alternative_names))

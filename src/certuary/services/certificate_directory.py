@@ -21,7 +21,7 @@ from certuary.core.certificate import is_issued_by
 from certuary.core.mark import Marker
 from certuary.core.names import certificate_alternative_names
 from certuary.errors import InvalidMark, NotAuthenticated
-from certuary.services.ports import CertificateReader, CertificateRow
+from certuary.services.ports import APPLICATION_SOURCE, CertificateReader, CertificateRow
 from certuary.services.snapshot import Authority
 
 CAPACITY = 4096
@@ -33,7 +33,8 @@ _CMC_RA = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateIdentity:
-    """An unrevoked certificate of ours. `is_ra`: it holds id-kp-cmcRA (RFC 7030 section 3.7)."""
+    """An unrevoked certificate of ours. `is_ra`: it holds id-kp-cmcRA (RFC 7030 section 3.7). `speaks_for_application`:
+    a user ordered it as an application certificate, so that it may ask for what the application's password may."""
 
     authority_id: int
     serial: int
@@ -43,6 +44,7 @@ class CertificateIdentity:
     subject: x509.Name
     alternative_names: tuple[x509.GeneralName, ...]
     is_ra: bool
+    speaks_for_application: bool
 
 
 class CertificateDirectory:
@@ -117,6 +119,7 @@ class CertificateDirectory:
             subject=certificate.subject,
             alternative_names=certificate_alternative_names(certificate),
             is_ra=_is_ra(certificate),
+            speaks_for_application=row.source == APPLICATION_SOURCE,
         )
 
     def _check(self, row: CertificateRow, certificate: x509.Certificate, authority: Authority) -> None:

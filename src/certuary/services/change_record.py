@@ -19,7 +19,17 @@ from datetime import datetime
 from typing import Final
 
 from certuary.core.mark import Marker
-from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted, Refused, SecondPersonNeeded
+from certuary.core.values import serial_to_text
+from certuary.errors import (
+    Conflict,
+    InvalidMark,
+    InvalidSeal,
+    NotFound,
+    NotPermitted,
+    OrderRefused,
+    Refused,
+    SecondPersonNeeded,
+)
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -33,11 +43,13 @@ from certuary.services.ports import (
     AuditRow,
     CertificateRow,
     Clock,
+    OrderOutcome,
     ProfileVersionRow,
     Record,
     RecordKind,
     RecordStore,
     RecordTransaction,
+    SignedOrder,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.revoke import Revocation, revoke_within
@@ -58,6 +70,7 @@ from certuary.services.two_persons import (
 _NAME_COLUMN: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
 _SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
 _TARGET_LENGTH: Final = 128
+_WITHDRAWN: Final = "the application was rotated, disabled or removed before a worker fulfilled it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +151,11 @@ class RecordChanges:
     @property
     def signer(self) -> Signer:
         return self._sealing().signer
+
+    @property
+    def sealing(self) -> Sealing:
+        """`NotPermitted` where nobody has signed in."""
+        return self._sealing()
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return self._transaction.find(kind, **match)
@@ -229,16 +247,7 @@ class RecordChanges:
         check_may_revoke(self._actor, group_id)
         if self._actor.kind == "user":
             self._need("revocation", () if group_id is None else (group_id,))
-        revocation = Revocation(
-            authority_id=certificate.authority_id,
-            serial=certificate.serial,
-            reason=reason,
-            actor_kind=self._actor.kind,
-            actor=self._actor.name,
-            request_id=self._deps.request_id,
-            address=self._deps.address,
-            approval=_told(self._deps.approval),
-        )
+        revocation = self._revocation(certificate.authority_id, certificate.serial, reason)
         return revoke_within(self._transaction, revocation, self._deps.clock, self._deps.marker())
 
     def ask(self, values: Values) -> Record:
@@ -290,6 +299,57 @@ class RecordChanges:
                 group_ids=tuple(group_ids),
             )
 
+    def order_certificate(self, application: Record, order: SignedOrder, detail: Values) -> None:
+        """Let the workers see an order that the actor has signed; who may change the application may order for it."""
+        current = self._current(application)
+        state = {"id": current.id, **current.values}
+        check_may_change(self._actor, "application", before=state, after=state)
+        self._note_rule("application", state, state)
+        self._transaction.add_order(order)
+        target = f"application:{record_name(current)}"
+        self._transaction.add_audit(
+            audit_row(
+                "certificate.ordered", self._actor, target, {"order": order.order.id, **detail}, self._deps
+            )
+        )
+
+    def end_application_certificates(self, application: Record, reason: str) -> tuple[str, ...]:
+        """Whoever may change the application takes away what speaks for it: its certificates, and those on order.
+
+        A row that was altered is no reason to leave the others: sentences about those that could not be revoked.
+        """
+        assert isinstance(application.id, int)
+        # First: an order that a worker is about to fulfil is waited for, and its certificate is then there.
+        for order_id in self._transaction.undecided_orders(application.id):
+            outcome = OrderOutcome(
+                order_id=order_id, at=self.now, reason=OrderRefused.rule, detail=_WITHDRAWN
+            )
+            if self._transaction.decide_order(outcome):
+                detail = {"rule": outcome.reason, "text": _WITHDRAWN}
+                self._transaction.add_audit(
+                    audit_row(
+                        "certificate.order-withdrawn", self._actor, f"order:{order_id}", detail, self._deps
+                    )
+                )
+        failed = []
+        for authority_id, serial in self._transaction.application_certificates(application.id, self.now):
+            try:
+                revoke_within(
+                    self._transaction,
+                    self._revocation(authority_id, serial, reason),
+                    self._deps.clock,
+                    self._deps.marker(),
+                )
+            except InvalidMark as problem:
+                failed.append(problem.detail)
+                target = f"certificate:{serial_to_text(serial)}"
+                self._transaction.add_audit(
+                    audit_row(
+                        "certificate.not-revoked", self._actor, target, {"text": problem.detail}, self._deps
+                    )
+                )
+        return tuple(failed)
+
     def seal(self) -> Seen | None:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
         if not self._touched and not self._forgotten:
@@ -307,6 +367,18 @@ class RecordChanges:
         state = self.rules().get(rule)
         if state is not None and state.is_on:
             self._needed.setdefault(rule, {}).update(dict.fromkeys(group_ids))
+
+    def _revocation(self, authority_id: int, serial: int, reason: str) -> Revocation:
+        return Revocation(
+            authority_id=authority_id,
+            serial=serial,
+            reason=reason,
+            actor_kind=self._actor.kind,
+            actor=self._actor.name,
+            request_id=self._deps.request_id,
+            address=self._deps.address,
+            approval=_told(self._deps.approval),
+        )
 
     def _touch(self, record: Record) -> None:
         if record.kind in SEALED_KINDS:

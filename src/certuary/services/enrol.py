@@ -46,8 +46,16 @@ from certuary.services.authenticate import Caller
 from certuary.services.authorise import check_grant, check_names
 from certuary.services.certificate_directory import IsListed
 from certuary.services.keys_in_flight import KeysInFlight
-from certuary.services.ports import AuditRow, BatchItem, CertificateReader, CertificateRow, EnrolmentRow
-from certuary.services.snapshot import ActiveProfile, Snapshot
+from certuary.services.ports import (
+    APPLICATION_SOURCE,
+    EST_SOURCE,
+    AuditRow,
+    BatchItem,
+    CertificateReader,
+    CertificateRow,
+    EnrolmentRow,
+)
+from certuary.services.snapshot import ActiveProfile, Application, Snapshot
 
 # `json.dumps` with separators would make an encoder for each call.
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -107,7 +115,7 @@ def _unwatched(step: Step) -> None:
 
 def needs_database(operation: Operation, caller: Caller, profile: ActiveProfile) -> bool:
     """Whether `enrol` will read: to find what a password renews, or who has used a key."""
-    renews_by_search = operation is Operation.SIMPLEREENROLL and (caller.certificate is None or caller.is_ra)
+    renews_by_search = operation is Operation.SIMPLEREENROLL and not caller.has_own_names
     return renews_by_search or profile.profile.key_reuse != "allow"
 
 
@@ -123,12 +131,7 @@ def plan_enrolment(
     before it is taken: of a refusal, the last one told is where it stopped."""
     reached(Step.BODY)
     csr_der = decode_body(request.body)
-    reached(Step.PKCS10)
-    csr = parse_csr(csr_der)
-    reached(Step.KEY)
-    check_key(csr.public_key, csr.spki_der, deps.blocklist())
-    reached(Step.POSSESSION)
-    verify_proof_of_possession(csr)
+    csr = examine_csr(csr_der, deps, reached)
     reached(Step.LINKING)
     if csr.challenge_password is not None and not caller.is_ra:
         # RFC 7030 section 3.5 (S-16): a value that is there is verified; an RA's is its client's (S-21).
@@ -142,7 +145,30 @@ def plan_enrolment(
     _check_key_reuse(request, csr, names, caller, profile, deps)
 
     reached(Step.PROFILE)
-    plan = plan_certificate(
+    plan = plan_names(names, csr, profile, serial=request.serial, now=request.now)
+    reached(Step.SUBJECT_RULE)
+    # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
+    check_names(caller, plan.subject, plan.alternative_names, fixed=profile.profile.subject.fixed.values())
+    reached(Step.LINT)
+    refuse_findings(plan)
+    return PlannedEnrolment(csr=csr, plan=plan, replaces=replaces)
+
+
+def examine_csr(csr_der: bytes, deps: EnrolDeps, reached: Callable[[Step], None] = _unwatched) -> Csr:
+    """Read a request and look at its key: what holds for every request, whoever sends it."""
+    reached(Step.PKCS10)
+    csr = parse_csr(csr_der)
+    reached(Step.KEY)
+    check_key(csr.public_key, csr.spki_der, deps.blocklist())
+    reached(Step.POSSESSION)
+    verify_proof_of_possession(csr)
+    return csr
+
+
+def plan_names(
+    names: Names, csr: Csr, profile: ActiveProfile, *, serial: int, now: datetime
+) -> CertificatePlan:
+    return plan_certificate(
         NamesAndKey(
             subject=names.subject,
             alternative_names=names.alternative_names,
@@ -151,45 +177,58 @@ def plan_enrolment(
             extensions=csr.extensions,
         ),
         profile.compiled,
-        serial=request.serial,
-        now=request.now,
+        serial=serial,
+        now=now,
     )
-    reached(Step.SUBJECT_RULE)
-    # The planned names: what the profile adds to a request's subject must fit the application's rule as well.
-    check_names(caller, plan.subject, plan.alternative_names, fixed=profile.profile.subject.fixed.values())
-    reached(Step.LINT)
+
+
+def refuse_findings(plan: CertificatePlan) -> None:
     findings = lint_plan(plan)
     if findings:
         raise ProfileRefused(str(findings[0]), rule="lint")
-    return PlannedEnrolment(csr=csr, plan=plan, replaces=replaces)
+
+
+def sign_certificate(
+    planned: PlannedEnrolment,
+    profile: ActiveProfile,
+    application: Application,
+    *,
+    source: str,
+    now: datetime,
+    marker: Marker,
+) -> CertificateRow:
+    """The certificate as the row that is to be committed before anybody gets it."""
+    plan = planned.plan
+    assert profile.authority.signer is not None  # a profile without one was refused
+    issued = sign_plan(plan, profile.authority.signer)
+    return CertificateRow(
+        authority_id=profile.authority.id,
+        serial=plan.serial,
+        profile_version_id=profile.version_id,
+        application_id=application.id,
+        subject=subject_text(plan.subject),
+        subject_key=subject_key(plan.subject),
+        alternative_names=alternative_names_text(plan.alternative_names),
+        key_hash=planned.csr.key_hash,
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        der=issued.der,
+        source=source,
+        replaces=planned.replaces,
+        issued_at=now,
+        marker=marker,
+    )
 
 
 def enrol(
     request: EnrolRequest, caller: Caller, snapshot: Snapshot, profile: ActiveProfile, deps: EnrolDeps
 ) -> Issued:
     planned = plan_enrolment(request, caller, snapshot, profile, deps)
-    csr, plan = planned.csr, planned.plan
-    assert profile.authority.signer is not None  # find_profile refused it otherwise
-    issued = sign_plan(plan, profile.authority.signer)
-
-    certificate = CertificateRow(
-        authority_id=profile.authority.id,
-        serial=plan.serial,
-        profile_version_id=profile.version_id,
-        application_id=caller.application.id,
-        subject=subject_text(plan.subject),
-        subject_key=subject_key(plan.subject),
-        alternative_names=alternative_names_text(plan.alternative_names),
-        key_hash=csr.key_hash,
-        not_before=plan.not_before,
-        not_after=plan.not_after,
-        der=issued.der,
-        source="est",
-        replaces=planned.replaces,
-        issued_at=request.now,
-        marker=deps.marker,
+    certificate = sign_certificate(
+        planned, profile, caller.application, source=EST_SOURCE, now=request.now, marker=deps.marker
     )
-    return Issued(certificate_der=issued.der, item=_issued_item(request, csr, caller, profile, certificate))
+    item = _issued_item(request, planned.csr, caller, profile, certificate)
+    return Issued(certificate_der=certificate.der, item=item)
 
 
 def refusal_item(
@@ -242,8 +281,9 @@ def _names(request: EnrolRequest, csr: Csr, caller: Caller, deps: EnrolDeps) -> 
 
 def _find_renewed(csr: Csr, caller: Caller, now: datetime, deps: EnrolDeps) -> str:
     """RFC 7030 section 4.2.2 (S-30): the CSR names what the renewed certificate names."""
-    own = caller.certificate
-    if own is not None and not caller.is_ra:
+    if caller.has_own_names:
+        own = caller.certificate
+        assert own is not None
         if not same_names(csr.subject, csr.alternative_names, own.subject, own.alternative_names):
             raise SubjectChanged(
                 "the request's subject and alternative names must be those of the client certificate being renewed"
@@ -256,6 +296,10 @@ def _find_renewed(csr: Csr, caller: Caller, now: datetime, deps: EnrolDeps) -> s
         raise NothingToRenew(
             "the application holds no valid certificate with exactly this subject and these alternative names;"
             " use simpleenroll for a new one"
+        )
+    if found.source == APPLICATION_SOURCE:
+        raise NothingToRenew(
+            "an application certificate is not renewed over EST; ask the administrator for another one"
         )
     if not _is_believed(found, deps) or deps.is_listed(found.authority_id, found.serial):
         raise NothingToRenew(

@@ -28,6 +28,8 @@ from certuary.services.ports import Record, RecordStore
 from certuary.services.snapshot import GROUP_PROPERTY
 
 FIRST_GROUP = "GRP_001"
+ROTATED_REASON, DISABLED_REASON, REMOVED_REASON = "superseded", "privilegeWithdrawn", "cessationOfOperation"
+"""RFC 5280 section 5.3.1: why what speaks for the application is revoked with its password."""
 ANY_ADDRESS = "its credential works from any address; name its networks with --ip"
 ANY_NAME = "it may ask for any name that its profiles allow; limit the names with --subject-rule"
 
@@ -116,27 +118,36 @@ def change_application(
     return Registered(record=record, generated_password=None, warnings=warnings_about(record.values))
 
 
-def set_application_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps) -> Record:
+def set_application_enabled(actor: Actor, name: str, *, enabled: bool, deps: ChangeDeps) -> Registered:
+    """Disabling revokes its application certificates: enabling it again gives back the password alone."""
     application = find_named(deps.records, "application", name)
+    failed: tuple[str, ...] = ()
     with change_records(actor, deps) as changes:
-        return changes.update(application, {"enabled": enabled})
+        record = changes.update(application, {"enabled": enabled})
+        if not enabled:
+            failed = changes.end_application_certificates(record, DISABLED_REASON)
+    return Registered(record=record, generated_password=None, warnings=failed)
 
 
-def remove_application(actor: Actor, name: str, deps: ChangeDeps) -> None:
-    """Its certificates stay valid until they are revoked or expire; its credential stops."""
+def remove_application(actor: Actor, name: str, deps: ChangeDeps) -> tuple[str, ...]:
+    """Its credentials stop, and its application certificates are revoked; its devices' certificates stay valid until
+    they are revoked or expire. Gives warnings."""
     application = find_named(deps.records, "application", name)
     with change_records(actor, deps) as changes:
         changes.retire(application)
+        return changes.end_application_certificates(application, REMOVED_REASON)
 
 
 def rotate_password(
     actor: Actor, name: str, password: str | HashedPassword | None, passwords: Passwords, deps: ChangeDeps
 ) -> Registered:
+    """Whoever had the old password may have had a certificate, too: its application certificates are revoked."""
     application = find_named(deps.records, "application", name)
     password_hash, generated = _hash_of(password, passwords)
     with change_records(actor, deps) as changes:
         record = changes.update(application, {"password_hash": password_hash})
-    return Registered(record=record, generated_password=generated, warnings=())
+        failed = changes.end_application_certificates(record, ROTATED_REASON)
+    return Registered(record=record, generated_password=generated, warnings=failed)
 
 
 def granted(grants: Grants, records: RecordStore) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Commit a batch to PostgreSQL: one statement of many rows for all three tables, in one round trip.
+"""Commit a batch to PostgreSQL: one statement of many rows for all tables, in one round trip.
 
 A statement that inserts into several tables commits them together by itself. Per item that costs the worker a
 fifth of `executemany` and PostgreSQL no more. Statements are made per shape of item and number of rows, and stay
@@ -85,9 +85,10 @@ class PostgresqlSession:
 
 def _parts(items: Sequence[ChainedItem]) -> list[Sequence[ChainedItem]]:
     """Items of one shape together, at most `ROWS` of them: each part is one statement. Usually there is one."""
-    by_shape: dict[tuple[bool, bool], list[ChainedItem]] = {}
+    by_shape: dict[tuple[bool, bool, bool], list[ChainedItem]] = {}
     for chained in items:
-        shape = chained.item.certificate is None, chained.item.enrolment is None
+        item = chained.item
+        shape = item.certificate is None, item.enrolment is None, item.order is None
         by_shape.setdefault(shape, []).append(chained)
     return [
         alike[start : start + ROWS] for alike in by_shape.values() for start in range(0, len(alike), ROWS)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from certuary.core.audit_chain import Chain, ChainLink, EventTexts
 from certuary.core.values import serial_to_text, time_to_text
-from certuary.services.ports import BatchItem, CertificateRow, EnrolmentRow
+from certuary.services.ports import BatchItem, CertificateRow, EnrolmentRow, OrderOutcome
 
 Value = str | int | bytes | None
 
@@ -23,6 +23,7 @@ ENROLMENT_COLUMNS: Final = (
     "request_id", "at", "operation", "outcome", "reason", "application_id", "profile_version_id", "label",
     "address", "serial", "csr_der",
 )  # fmt: skip
+OUTCOME_COLUMNS: Final = ("order_id", "at", "authority_id", "serial", "reason", "detail")
 AUDIT_COLUMNS: Final = (*ChainLink._fields, *EventTexts._fields)
 
 
@@ -36,6 +37,7 @@ class ChainedItem(NamedTuple):
 TABLES: Final = (
     ("certificates", CERTIFICATE_COLUMNS),
     ("enrolments", ENROLMENT_COLUMNS),
+    ("certificate_order_outcomes", OUTCOME_COLUMNS),
     ("audit_events", AUDIT_COLUMNS),
 )
 
@@ -52,7 +54,8 @@ def rows_by_table(items: Sequence[ChainedItem]) -> tuple[list[tuple[Value, ...]]
     """The rows of all items, table by table in the order of `TABLES`."""
     certificates = [_certificate(item.certificate) for item, _ in items if item.certificate is not None]
     enrolments = [_enrolment(item.enrolment) for item, _ in items if item.enrolment is not None]
-    return certificates, enrolments, [event for _, event in items]
+    outcomes = [outcome_row(item.order) for item, _ in items if item.order is not None]
+    return certificates, enrolments, outcomes, [event for _, event in items]
 
 
 def _certificate(row: CertificateRow) -> tuple[Value, ...]:
@@ -89,3 +92,8 @@ def _enrolment(row: EnrolmentRow) -> tuple[Value, ...]:
         None if row.serial is None else serial_to_text(row.serial),
         row.csr_der,
     )
+
+
+def outcome_row(row: OrderOutcome) -> tuple[Value, ...]:
+    serial = None if row.serial is None else serial_to_text(row.serial)
+    return row.order_id, time_to_text(row.at), row.authority_id, serial, row.reason, row.detail

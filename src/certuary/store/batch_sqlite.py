@@ -21,7 +21,7 @@ from certuary.store.database import database_errors
 from certuary.store.event_stream import stored_head
 
 ROWS = 16
-"""The most rows in one statement: three tables times this many fit the driver's cache of 128 statements."""
+"""The most rows in one statement: four tables times this many fit the driver's cache of 128 statements."""
 
 
 class SqliteSession:

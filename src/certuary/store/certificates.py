@@ -12,11 +12,12 @@ from typing import Any
 
 from django.db import connection
 
-from certuary.core.values import serial_to_text
-from certuary.errors import NotFound
-from certuary.services.ports import CertificateRow
+from certuary.core.values import serial_from_text, serial_to_text
+from certuary.errors import InvalidValue, NotFound
+from certuary.services.ports import APPLICATION_SOURCE, CertificateRow
 from certuary.store import certificate_rows
 from certuary.store.database import read, time_parameter
+from certuary.store.models import Certificate
 
 MAX_PAGE = 1000
 _LAST_CODE_POINT = chr(0x10FFFF)
@@ -60,6 +61,20 @@ class DjangoCertificateReader:
 
     def by_key_hash(self, key_hash: str) -> tuple[CertificateRow, ...]:
         return tuple(select_rows(_BY_KEY_HASH, (key_hash,)))
+
+
+def application_certificates(application_id: int, now: datetime) -> tuple[tuple[int, int], ...]:
+    """As `services.ports.RecordTransaction` says it."""
+    live = Certificate.objects.filter(
+        application_id=application_id, source=APPLICATION_SOURCE, revoked_at__isnull=True, not_after__gt=now
+    )
+    found = []
+    for authority_id, serial in live.order_by("id").values_list("authority_id", "serial"):
+        try:
+            found.append((authority_id, serial_from_text(str(serial))))
+        except InvalidValue:  # edited by hand: it is the row of no certificate
+            continue
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

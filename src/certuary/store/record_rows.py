@@ -35,7 +35,7 @@ MODELS: Mapping[RecordKind, type[Model]] = {
     "approval": Approval,
     "property": Property,
 }
-_UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
+UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 """What reading a value raises that no record holds: a date without an end, text that is no UTF-8, too deep a list."""
 _OURS = frozenset({"id", "revision", "removed_at", "version", "seal"})
 
@@ -65,7 +65,7 @@ def select_page(kind: RecordKind, filters: Mapping[str, object], limit: int | No
     rows = rows.order_by("name")
     try:
         return _read(kind, rows[:limit])
-    except _UNREADABLE:
+    except UNREADABLE:
         # Plain SQL put there what no record holds: find the row, so that the others can be read.
         return [_read_one(kind, rows, record_id) for record_id in rows.values_list("id", flat=True)[:limit]]
 
@@ -81,7 +81,7 @@ def _read_one(kind: RecordKind, rows: QuerySet[Any], record_id: int) -> Record:
     row = rows.filter(id=record_id)
     try:
         (record,) = _read(kind, row)
-    except _UNREADABLE:
+    except UNREADABLE:
         called = "code" if kind == "group" else "name"
         name = _read_or(row, called, f"number {record_id}")
         return Record(
@@ -102,7 +102,7 @@ def _read_one(kind: RecordKind, rows: QuerySet[Any], record_id: int) -> Record:
 def _read_or(row: QuerySet[Any], column: str, otherwise: T) -> T:
     try:
         value = row.values_list(column, flat=True).get()
-    except _UNREADABLE:
+    except UNREADABLE:
         return otherwise
     return value if isinstance(value, type(otherwise)) else otherwise
 

@@ -23,14 +23,17 @@ from certuary.services.ports import (
     CertificateRow,
     ManifestPartRow,
     ManifestRow,
+    OrderOutcome,
     ProfileVersionRow,
     Record,
     RecordKind,
     RecordTransaction,
+    SignedOrder,
     Subject,
 )
-from certuary.store import authenticators, certificate_rows, manifests, record_rows
+from certuary.store import authenticators, certificate_rows, manifests, orders, record_rows
 from certuary.store.audit import events_about
+from certuary.store.certificates import application_certificates
 from certuary.store.database import read
 from certuary.store.event_stream import EventStream, EventWriter, no_chain
 from certuary.store.models import (
@@ -205,6 +208,18 @@ class DjangoRecordTransaction:
 
     def add_certificate(self, row: CertificateRow) -> None:
         Certificate.objects.create(**certificate_rows.to_columns(row))
+
+    def application_certificates(self, application_id: int, now: datetime) -> tuple[tuple[int, int], ...]:
+        return application_certificates(application_id, now)
+
+    def add_order(self, order: SignedOrder) -> None:
+        orders.add(order)
+
+    def undecided_orders(self, application_id: int) -> tuple[str, ...]:
+        return orders.undecided(application_id)
+
+    def decide_order(self, outcome: OrderOutcome) -> bool:
+        return orders.decide(outcome)
 
     def drop_authenticators(self, user_id: int) -> None:
         authenticators.drop(user_id)

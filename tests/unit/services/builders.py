@@ -45,6 +45,7 @@ def identity(**changes: Any) -> CertificateIdentity:
         "subject": name("dev-1"),
         "alternative_names": (x509.DNSName("dev-1.example"),),
         "is_ra": False,
+        "speaks_for_application": False,
     }
     return CertificateIdentity(**values | changes)
 

@@ -213,8 +213,13 @@ def test_a_change_of_nothing_is_refused() -> None:
 def test_disabling_rotating_and_removing_are_changes_of_the_record() -> None:
     records, deps = installation()
     register_application(ROOT_USER, new(), PASSWORDS, deps)
-    assert set_application_enabled(ROOT_USER, "line-1", enabled=False, deps=deps).values["enabled"] is False
-    assert set_application_enabled(ROOT_USER, "line-1", enabled=True, deps=deps).values["enabled"] is True
+    assert (
+        set_application_enabled(ROOT_USER, "line-1", enabled=False, deps=deps).record.values["enabled"]
+        is False
+    )
+    assert (
+        set_application_enabled(ROOT_USER, "line-1", enabled=True, deps=deps).record.values["enabled"] is True
+    )
     rotated = rotate_password(ROOT_USER, "line-1", None, PASSWORDS, deps)
     assert rotated.generated_password is not None
     assert PASSWORDS.verify(str(rotated.record.values["password_hash"]), rotated.generated_password)

@@ -100,6 +100,11 @@ class Certificate(Schema):
     replaces: str | None = Field(description="the serial number of the one that it renewed")
 
 
+class ClientCertificate(Certificate):
+    pkcs12: str | None = Field(None, description="base64, in the first answer alone and kept nowhere")
+    passphrase: str | None = Field(None, description="opens it; in the first answer alone")
+
+
 class CertificatePage(Page):
     items: list[Certificate]
     stopped: bool = Field(

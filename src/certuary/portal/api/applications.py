@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -13,15 +14,23 @@ from pydantic import Field
 from certuary.errors import InvalidValue, NotFound
 from certuary.portal.access import ADMINISTRATORS, EVERYBODY
 from certuary.portal.api import answers
-from certuary.portal.api.answers import Application, ApplicationPage, ApplicationSaved
+from certuary.portal.api.answers import Application, ApplicationPage, ApplicationSaved, ClientCertificate
 from certuary.portal.api.callers import caller_of, needs, sign
-from certuary.portal.api.describe import Describer, fresh
+from certuary.portal.api.describe import Describer, describe_certificate, fresh
 from certuary.portal.api.idempotency import NOTHING, Answer, answer_of, change
 from certuary.portal.api.pages import PageQuery, next_cursor, text_cursor
-from certuary.portal.api.schemas import ApplicationChanged, ApplicationGiven, GrantsGiven, PasswordGiven
+from certuary.portal.api.schemas import (
+    ApplicationChanged,
+    ApplicationGiven,
+    ClientCertificateGiven,
+    GrantsGiven,
+    PasswordGiven,
+)
 from certuary.portal.deps import deps_of
+from certuary.portal.names import Names
 from certuary.portal.people import find_group_named
 from certuary.portal.scope import Scope
+from certuary.services.order_certificate import CertificateWanted, order_certificate
 from certuary.services.ports import Record
 from certuary.services.register_application import (
     Grants,
@@ -112,6 +121,30 @@ def rotate_application(request: HttpRequest, name: str, given: PasswordGiven) ->
     return _answer(request, rotate_password(actor, name, given.password, deps_of(request).passwords, deps))
 
 
+@router.post(
+    "/{name}/client-certificate",
+    response={201: ClientCertificate},
+    summary="Issue a client certificate, as PKCS#12",
+    **_WRITE,
+)
+@change
+def create_client_certificate(request: HttpRequest, name: str, given: ClientCertificateGiven) -> Answer:
+    """The file and its passphrase are in the first answer alone; neither is kept."""
+    _own(request, name)
+    actor, deps = sign(request, caller_of(request))
+    wanted = CertificateWanted(
+        application=name,
+        profile=given.profile,
+        common_name=given.common_name or name[:64],
+        dns_names=tuple(given.dns_names),
+        key_type=given.key_type,
+    )
+    issued = order_certificate(actor, wanted, deps, deps_of(request).ordering)
+    fields = describe_certificate(issued.certificate, Names((issued.certificate,)), deps.clock.now())
+    file = base64.b64encode(issued.pkcs12).decode("ascii")
+    return answer_of(ClientCertificate(**fields), status=201, pkcs12=file, passphrase=issued.passphrase)
+
+
 @router.delete("/{name}", response={204: None}, summary="Remove an application", **_WRITE)
 @change
 def delete_application(request: HttpRequest, name: str) -> Answer:
@@ -124,8 +157,8 @@ def delete_application(request: HttpRequest, name: str) -> Answer:
 def _set_enabled(request: HttpRequest, name: str, *, enabled: bool) -> Answer:
     _own(request, name)
     actor, deps = sign(request, caller_of(request))
-    record = set_application_enabled(actor, name, enabled=enabled, deps=deps)
-    return answer_of(Describer(request).application(fresh(request, record)))
+    saved = set_application_enabled(actor, name, enabled=enabled, deps=deps)
+    return answer_of(Describer(request).application(fresh(request, saved.record)))
 
 
 def _group_ids(request: HttpRequest, code: str | None) -> Collection[int] | None:

@@ -51,11 +51,11 @@ class Answer:
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def answer_of(body: Schema, *, status: int = 200, password: str | None = None) -> Answer:
-    """`password` is a generated one, which the first answer alone holds."""
-    secrets = {} if password is None else {"password": password}
-    shown = body.model_dump(mode="json", exclude={"password"})
-    return Answer(status=status, body=shown, secrets=secrets)
+def answer_of(body: Schema, *, status: int = 200, **secrets: str | None) -> Answer:
+    """`secrets`, such as a generated password, are fields that the first answer alone holds."""
+    told = {name: value for name, value in secrets.items() if value is not None}
+    shown = body.model_dump(mode="json", exclude={"password", *secrets})
+    return Answer(status=status, body=shown, secrets=told)
 
 
 NOTHING: Final = Answer(status=204, body={})

@@ -56,6 +56,13 @@ class PasswordGiven(Given):
     )
 
 
+class ClientCertificateGiven(Given):
+    profile: str = Field(max_length=64, description="one with clientAuth and digitalSignature")
+    common_name: str | None = Field(None, max_length=64, description="absent: the application's name")
+    dns_names: list[str] = Field(default_factory=list, max_length=100)
+    key_type: str = Field("ec-p256", description="ec-p256, ec-p384, rsa-3072 or rsa-4096")
+
+
 class RevocationGiven(Given):
     reason: Text = Field(
         "unspecified", max_length=64, description="a reason of RFC 5280, such as keyCompromise"

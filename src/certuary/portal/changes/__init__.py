@@ -19,6 +19,8 @@ from certuary.portal.changes.applications import (
 )
 from certuary.portal.changes.approvals import ApproveChange, RejectApproval, WithdrawApproval
 from certuary.portal.changes.certificates import RevokeCertificate
+from certuary.portal.changes.client_certificate import KIND as CLIENT_CERTIFICATE
+from certuary.portal.changes.client_certificate import OrderClientCertificate
 from certuary.portal.changes.groups import NewGroup, RenameGroup
 from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.changes.properties import SetProperty, UnsetProperty
@@ -53,6 +55,7 @@ _CHANGES: Final[Mapping[str, SignedChange]] = {
     "application-enable": SetEnabled(enabled=True),
     "application-rotate": RotatePassword(),
     "application-delete": DeleteApplication(),
+    CLIENT_CERTIFICATE: OrderClientCertificate(),
     "property-set": SetProperty(),
     "property-unset": UnsetProperty(),
     "profile-save": SaveProfile(),

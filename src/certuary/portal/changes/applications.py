@@ -220,8 +220,9 @@ class SetEnabled:
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         record = find_application(request, int(content["id"]))
         name = str(record.values["name"])
-        set_application_enabled(actor, name, enabled=self._enabled, deps=deps)
-        return Done(message=f"{name} is {_state_word(self._enabled)}", url=_page(record))
+        saved = set_application_enabled(actor, name, enabled=self._enabled, deps=deps)
+        message = f"{name} is {_state_word(self._enabled)}"
+        return Done(message=message, url=_page(record), warnings=saved.warnings)
 
 
 class RotatePassword:
@@ -231,7 +232,8 @@ class RotatePassword:
         edit_url = f"/applications/{record.id}/rotate/?token={content['token']}"
         return Review(
             title=f"A new password for {name}",
-            sentence=f"You give {name} a new password. The old one stops within two seconds.",
+            sentence=f"You give {name} a new password. The old one stops within two seconds, and its client"
+            " certificates are revoked.",
             groups=(
                 ReviewGroup(
                     title="Credential",
@@ -254,6 +256,7 @@ class RotatePassword:
             message=f"{name} has a new password",
             url=_page(record),
             secrets=_password_secrets(saved.generated_password),
+            warnings=saved.warnings,
             shell=(netrc_line(saved.record, deps_of(request).est_url),),
         )
 
@@ -270,7 +273,8 @@ class DeleteApplication:
                 Line(
                     label="Name",
                     value=str(name),
-                    warning="Its password stops. Its certificates stay valid until they are revoked or expire, "
+                    warning="Its password stops, and its client certificates are revoked. Its devices' certificates "
+                    "stay valid until they are revoked or expire, "
                     "and can no longer renew themselves",
                 ),
                 Line(label="Username", value=str(record.values["username"])),
@@ -289,8 +293,8 @@ class DeleteApplication:
 
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         record = find_application(request, int(content["id"]))
-        remove_application(actor, str(record.values["name"]), deps)
-        return Done(message=f"{record.values['name']} is deleted", url=_LIST)
+        failed = remove_application(actor, str(record.values["name"]), deps)
+        return Done(message=f"{record.values['name']} is deleted", url=_LIST, warnings=failed)
 
 
 def _all_groups(
@@ -328,7 +332,10 @@ def typed_password(content: Content) -> HashedPassword | None:
 
 _RENAMED = "What it did so far stays in the audit log under its old name; certificates and password stay as they are."
 _OTHER_USERNAME = "Its clients must use the new username: the old one stops within two seconds"
-_DISABLED = "Within two seconds no process lets it in: not by password, and not by a certificate of its."
+_DISABLED = (
+    "Within two seconds no process lets it in: not by password, and not by a certificate of its. Its client"
+    " certificates are revoked, for good."
+)
 
 
 def _rule_line(text: str) -> Line:

@@ -13,6 +13,8 @@ from certuary.services.ports.audit import (
 )
 from certuary.services.ports.counts import CountStore, NewestRows
 from certuary.services.ports.issuance import (
+    APPLICATION_SOURCE,
+    EST_SOURCE,
     BatchItem,
     CertificateReader,
     CertificateRow,
@@ -20,6 +22,7 @@ from certuary.services.ports.issuance import (
     IssuanceWriter,
 )
 from certuary.services.ports.node import Clock, KeyStore, LeaseStore, NodeRow, NodeStore
+from certuary.services.ports.orders import OrderOutcome, OrderStore, SignedOrder, UnreadableOrder
 from certuary.services.ports.records import (
     SEALED_KINDS,
     ConfigDelta,
@@ -44,6 +47,8 @@ from certuary.services.ports.revocations import (
 )
 
 __all__ = [
+    "APPLICATION_SOURCE",
+    "EST_SOURCE",
     "SEALED_KINDS",
     "AuditRow",
     "AuditStreamStore",
@@ -69,6 +74,8 @@ __all__ = [
     "NewestRows",
     "NodeRow",
     "NodeStore",
+    "OrderOutcome",
+    "OrderStore",
     "ProfileVersionRow",
     "PropertyChangeRow",
     "PropertyChangeStore",
@@ -78,7 +85,9 @@ __all__ = [
     "RecordTransaction",
     "RevocationsSeen",
     "RevokedEntry",
+    "SignedOrder",
     "StoredEvent",
     "Subject",
+    "UnreadableOrder",
     "UnreadableRow",
 ]

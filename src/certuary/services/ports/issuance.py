@@ -5,10 +5,15 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import InitVar, dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from certuary.core.mark import Marker
 from certuary.services.ports.audit import AuditRow
+from certuary.services.ports.orders import OrderOutcome
+
+EST_SOURCE: Final = "est"
+APPLICATION_SOURCE: Final = "application"
+"""Of an application certificate, which a user ordered: it speaks for the application, not for its own names alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,8 @@ class BatchItem:
     audit: AuditRow
     enrolment: EnrolmentRow | None = None
     certificate: CertificateRow | None = None
+    order: OrderOutcome | None = None
+    """Refused by the database, and the item with it, when that order has an outcome."""
 
 
 class IssuanceWriter(Protocol):

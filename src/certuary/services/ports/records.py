@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from certuary.core.mark import Marker
 from certuary.services.ports.audit import AuditRow
 from certuary.services.ports.issuance import CertificateRow
+from certuary.services.ports.orders import OrderOutcome, SignedOrder
 
 RecordKind = Literal[
     "authority", "group", "profile", "label", "application", "user", "switch", "approval", "property"
@@ -155,6 +156,21 @@ class RecordTransaction(ManifestSource, Protocol):
         ...
 
     def add_certificate(self, row: CertificateRow) -> None: ...
+
+    def application_certificates(self, application_id: int, now: datetime) -> tuple[tuple[int, int], ...]:
+        """(authority id, serial) of those that speak for the application, unexpired and unrevoked. As the database has
+        them: a row whose mark does not hold may be among them, and one without a serial number is not."""
+        ...
+
+    def add_order(self, order: SignedOrder) -> None:
+        """Those that expired an hour ago go."""
+        ...
+
+    def undecided_orders(self, application_id: int) -> tuple[str, ...]: ...
+
+    def decide_order(self, outcome: OrderOutcome) -> bool:
+        """False when it is decided already; waits for whoever is about to."""
+        ...
 
     def drop_authenticators(self, user_id: int) -> None:
         """Delete the rows of a user's second factors, if there are any."""

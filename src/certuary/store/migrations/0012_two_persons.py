@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("store", "0010_statistics_nodes"),
+        ("store", "0011_certificate_orders"),
     ]
 
     operations = [

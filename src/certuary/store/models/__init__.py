@@ -17,6 +17,7 @@ from certuary.store.models.audit import AuditCheckpoint, AuditEvent, AuditStream
 from certuary.store.models.counts import CountedApplication, CountingPosition, DailyCount, ExpiryCount
 from certuary.store.models.issuance import Certificate, Crl, Enrolment, beginning
 from certuary.store.models.node import Lease, Node
+from certuary.store.models.orders import CertificateOrder, CertificateOrderOutcome
 from certuary.store.models.record import (
     Application,
     Authority,
@@ -41,6 +42,8 @@ __all__ = [
     "AuditStream",
     "Authority",
     "Certificate",
+    "CertificateOrder",
+    "CertificateOrderOutcome",
     "ConfigRevision",
     "CountedApplication",
     "CountingPosition",

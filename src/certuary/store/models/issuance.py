@@ -45,7 +45,7 @@ class Certificate(models.Model):
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
     der = models.BinaryField()
-    source = models.CharField(max_length=16)  # est | tls
+    source = models.CharField(max_length=16)  # est | tls | application
     replaces = models.CharField(max_length=40, null=True)
     issued_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
@@ -73,6 +73,12 @@ class Certificate(models.Model):
             ),
             models.Index(fields=["key_hash"], name="certificates_key"),
             models.Index(fields=["not_after", "id"], name="certificates_expiry"),
+            # Few: what speaks for an application, to be revoked with its password.
+            models.Index(
+                fields=["application"],
+                condition=models.Q(source="application"),
+                name="certificates_applications",
+            ),
             # Also what says revoked without a revision: plain SQL may have forged it.
             models.Index(
                 fields=["revoked_revision", "revoked_at"],

@@ -1,0 +1,228 @@
+"""An application's client certificate: ordered and signed in the portal, issued by a real EST worker, used by curl."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running_server import RunningServer, running_server
+from tests.wire.portal.pages import PASSWORD, Page, Portal, PortalClient, confirm_change, text_of
+
+APPLICATION = "line-1"
+
+
+@pytest.fixture
+def worker(portal: Portal) -> Iterator[RunningServer]:
+    """`certuary serve` on the same home: its EST worker fulfils what these pages order."""
+    with running_server(portal.home) as server:
+        yield server
+
+
+@pytest.fixture
+def application(portal: Portal) -> int:
+    return register(portal, APPLICATION)
+
+
+def register(portal: Portal, name: str, group: str = "GRP_001", **grants: object) -> int:
+    from certuary.services.register_application import Grants, NewApplication, register_application
+
+    actor, deps = portal.changes_as()
+    new = NewApplication(
+        name=name,
+        username=name,
+        password=PASSWORD,
+        grants=Grants(group=group, **grants),  # type: ignore[arg-type]  # by name
+    )
+    record = register_application(actor, new, portal.deps.passwords, deps).record
+    assert isinstance(record.id, int)
+    return record.id
+
+
+def order(client: PortalClient, application: int, **changes: str) -> Page:
+    """Fill in the form, and sign what it leads to."""
+    answer = propose(client, application, **changes)
+    assert answer.status_code == 302, text_of(answer)
+    return confirm_change(client, answer.url)
+
+
+def propose(client: PortalClient, application: int, **changes: str) -> Page:
+    form = {
+        "profile": "tls-client",
+        "common_name": APPLICATION,
+        "dns_names": "",
+        "key_type": "ec-p256",
+        **changes,
+    }
+    return client.post_form(f"/applications/{application}/client-certificate/", form)
+
+
+def saved_file(page: Page, directory: Path) -> tuple[Path, str]:
+    """The file that the page offers, and the passphrase beside it."""
+    text = page.content.decode()
+    link = re.search(r'href="data:application/octet-stream;base64,([^"]+)" download="([^"]+)"', text)
+    passphrase = re.search(r'<div class="secret"[^>]*>([^<]+)</div>', text)
+    assert link is not None, text_of(page)
+    assert passphrase is not None
+    path = directory / link[2]
+    path.write_bytes(base64.b64decode(link[1].replace("&#x3D;", "=").replace("&#x2B;", "+")))
+    return path, passphrase[1]
+
+
+def openssl(*arguments: object, passphrase: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["openssl", *map(str, arguments)],
+        env={"PATH": "/usr/bin:/bin", "PASSPHRASE": passphrase},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def enrol(server: RunningServer, pem: Path, common_name: str, directory: Path) -> tuple[int, str]:
+    """By curl, with the client certificate and no password: status and body."""
+    csr = directory / "device.csr"
+    made = openssl(
+        "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+        directory / "device.key", "-subj", f"/CN={common_name}", "-outform", "DER", "-out", directory / "device.der",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    csr.write_bytes(base64.b64encode((directory / "device.der").read_bytes()))
+    done = subprocess.run(
+        [
+            "curl", "-sS", "--cacert", server.root_pem, "--cert", pem, "-H", "Content-Type: application/pkcs10",
+            "--data-binary", f"@{csr}", "-w", "\n%{http_code}",
+            f"{server.est_url}/.well-known/est/simpleenroll",
+        ],
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), body
+
+
+def unpacked(path: Path, passphrase: str, directory: Path) -> Path:
+    pem = directory / "client.pem"
+    done = openssl(
+        "pkcs12", "-in", path, "-nodes", "-passin", "env:PASSPHRASE", "-out", pem, passphrase=passphrase
+    )
+    assert done.returncode == 0, done.stderr
+    return pem
+
+
+def test_a_client_certificate_that_was_signed_for_enrols_other_names_without_a_password(
+    portal: Portal, client: PortalClient, application: int, worker: RunningServer, tmp_path: Path
+) -> None:
+    page = order(client, application)
+    assert page.status_code == 200, text_of(page)
+    assert "no-store" in page["Cache-Control"]
+    path, passphrase = saved_file(page, tmp_path)
+    assert path.name == "line-1.p12"
+    info = openssl(
+        "pkcs12", "-in", path, "-info", "-noout", "-passin", "env:PASSPHRASE", passphrase=passphrase
+    )
+    assert "PBES2, PBKDF2, AES-256-CBC, Iteration 100000, PRF hmacWithSHA256" in info.stderr
+    assert "MAC: sha256" in info.stderr
+    assert openssl("pkcs12", "-in", path, "-noout", "-passin", "env:PASSPHRASE", passphrase="x").returncode
+    pem = unpacked(path, passphrase, tmp_path)
+    assert pem.read_text().count("BEGIN CERTIFICATE") == 3
+    status, body = enrol(worker, pem, "some-device", tmp_path)
+    assert status == 200, body
+    assert kept_nowhere(portal, passphrase, path.read_bytes())
+    kinds = portal.audit_kinds()
+    assert (kinds.count("certificate.ordered"), kinds.count("certificate.issued")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        ("rotate", "superseded"),
+        ("disable", "privilegeWithdrawn"),
+        ("delete", "cessationOfOperation"),
+    ],
+)
+def test_rotate_disable_and_delete_revoke_it_in_the_same_signed_change(
+    action: str, reason: str, portal: Portal, client: PortalClient, application: int, worker: RunningServer,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    from certuary.store.models import AuditEvent, Certificate
+
+    pem = unpacked(*saved_file(order(client, application), tmp_path), tmp_path)
+    base = f"/applications/{application}/"
+    if action == "rotate":
+        proposed = client.post_form(f"{base}rotate/", {"password_source": "generate"})
+    else:
+        proposed = client.post_form(f"{base}act/{action}/", {}, page=base)
+    assert confirm_change(client, proposed.url).status_code in (200, 302)
+    row = Certificate.objects.get(source="application")
+    assert row.revocation_reason == reason
+    events = AuditEvent.objects.filter(
+        kind__in=("certificate.revoked", "application.changed", "application.removed")
+    )
+    assert len(set(events.order_by("-id").values_list("request_id", flat=True)[:2])) == 1
+    assert enrol_until_refused(worker, pem, tmp_path) == 401
+    assert row.serial in listed(worker)
+
+
+def test_without_a_worker_it_says_so_and_the_order_is_never_fulfilled(
+    portal: Portal, client: PortalClient, application: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from certuary.services import order_certificate
+
+    monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
+    page = order(client, application)
+    assert page.status_code == 409
+    assert "no EST worker answered in time" in text_of(page)
+    assert portal.audit_kinds()[-2:] == ["certificate.ordered", "certificate.order-withdrawn"]
+    assert portal.stores.orders.take(portal.deps.clock.now()) is None
+
+
+def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_is_signed(
+    portal: Portal, client: PortalClient
+) -> None:
+    ruled = register(portal, "ruled", subject_rule="CN=dev-*")
+    page = propose(client, ruled, common_name="someone-else")
+    assert page.status_code == 200
+    assert "CN" in text_of(page)
+    assert "certificate.ordered" not in portal.audit_kinds()
+
+
+def kept_nowhere(portal: Portal, passphrase: str, pkcs12: bytes) -> bool:
+    files = [path for path in portal.home.parent.rglob("*") if path.is_file() and path.suffix != ".p12"]
+    content = b"".join(path.read_bytes() for path in files if path.name.startswith(("certuary", "home")))
+    return passphrase.encode() not in content and base64.b64encode(pkcs12)[:200] not in content
+
+
+def enrol_until_refused(server: RunningServer, pem: Path, directory: Path) -> int:
+    deadline = time.monotonic() + 10
+    status = 0
+    while time.monotonic() < deadline:
+        status, _ = enrol(server, pem, "another-device", directory)
+        if status != 200:
+            break
+        time.sleep(0.2)
+    return status
+
+
+def listed(server: RunningServer) -> str:
+    """The serial numbers of the next CRL, lower case."""
+    deadline = time.monotonic() + 15
+    text = ""
+    while time.monotonic() < deadline and "serial number" not in text:
+        with urllib.request.urlopen(f"{server.status_url}/crl/issuing.crl", timeout=5) as answer:
+            crl = answer.read()
+        done = subprocess.run(
+            ["openssl", "crl", "-inform", "DER", "-noout", "-text"],
+            input=crl,
+            capture_output=True,
+            check=True,
+        )
+        text = done.stdout.decode().lower()
+        time.sleep(0.2)
+    return re.sub(r"[\s:]", "", text)
