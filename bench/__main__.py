@@ -45,7 +45,8 @@ def main() -> None:
             ROWS[name](plan, results)
     finally:
         shutil.rmtree(directory)
-    print(f"\n{report.table(results)}\n\n{report.verdict_table(results)}")
+    tables = (report.table(results), report.growth_table(results), report.verdict_table(results))
+    print("\n" + "\n\n".join(tables))
     if options.quick or options.only:
         return
     DOCUMENT.write_text(report.document(results, command="make bench", began=began), "utf-8")

@@ -14,6 +14,7 @@ from cryptography.hazmat.backends.openssl import backend
 
 from bench import machine
 
+MOST_GROWTH = 2.0
 _PACKAGES = ("cryptography", "uvicorn", "uvloop", "httptools", "Django", "psycopg", "argon2-cffi")
 
 
@@ -45,17 +46,39 @@ class Verdict:
         return {True: "met", False: "MISSED", None: "printed"}[self.met]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """What a page takes with few certificates and with many: p95, in milliseconds."""
+
+    name: str
+    few: float
+    many: float
+
+    @property
+    def factor(self) -> float:
+        return self.many / self.few
+
+    @property
+    def word(self) -> str:
+        return "met" if self.factor <= MOST_GROWTH else "MISSED"
+
+
 @dataclass(slots=True)
 class Results:
     """Filled row by row; the verdicts that compare rows are made from `measurements`, by name."""
 
     measurements: dict[str, Measurement] = field(default_factory=dict)
+    growths: list[Growth] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, measurement: Measurement) -> None:
         self.measurements[measurement.name] = measurement
         print("  " + _line(measurement), flush=True)
+
+    def add_growth(self, growth: Growth) -> None:
+        self.growths.append(growth)
+        print(f"  {growth.factor:.2f} x, {growth.few:.1f} -> {growth.many:.1f} ms: {growth.name}", flush=True)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -76,6 +99,17 @@ def table(results: Results) -> str:
 def verdict_table(results: Results) -> str:
     rows = [("target", "measured", ""), *((v.target, v.measured, v.word) for v in results.verdicts)]
     return _markdown(rows)
+
+
+def growth_table(results: Results) -> str:
+    rows = [
+        ("portal page", "few, p95 ms", "many, p95 ms", "x", ""),
+        *(
+            (one.name, f"{one.few:.1f}", f"{one.many:.1f}", f"{one.factor:.2f}", one.word)
+            for one in results.growths
+        ),
+    ]
+    return _markdown(rows, right_from=1)
 
 
 def document(results: Results, *, command: str, began: datetime) -> str:
@@ -101,7 +135,19 @@ and its answer is decoded and compared with that key. CPU is user and system tim
 request. The load generator keeps eight connections busy, except where a row says otherwise.
 
 {table(results)}
-{"" if not notes else chr(10) + notes + chr(10)}"""
+{_growth_section(results)}{"" if not notes else chr(10) + notes + chr(10)}"""
+
+
+def _growth_section(results: Results) -> str:
+    if not results.growths:
+        return ""
+    return f"""
+## The portal's pages
+
+In one process, through all of the portal's middleware, on PostgreSQL; the two databases take turns.
+
+{growth_table(results)}
+"""
 
 
 def _facts() -> Iterator[str]:

@@ -114,3 +114,15 @@ def test_a_history_is_newest_first_and_leaves_out_what_applications_did(database
     assert [event.event.kind for event in events_about(("application:a",), before=events[0].number)] == [
         "application.added"
     ]
+
+
+def test_an_application_that_never_asked_has_not_the_time_of_another(applications: list[int]) -> None:
+    Enrolment.objects.create(
+        request_id="r",
+        at=NOW,
+        operation="simpleenroll",
+        outcome="issued",
+        reason="",
+        application_id=applications[0],
+    )
+    assert last_used(applications[1:]) == {}

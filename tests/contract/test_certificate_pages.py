@@ -162,6 +162,23 @@ def test_a_search_without_an_index_stops_says_so_and_goes_on(monkeypatch: pytest
     assert walk(search(alternative_name="seldom")) == [wanted.serial]
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"subject_prefix": "cn=dev"}, {"expiring_from": NOW}], ids=["subject", "expiry"]
+)
+def test_of_applications_that_have_few_certificates_all_are_looked_at_wherever_they_lie(
+    wanted: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate_pages, "LOOKED_AT", 4)
+    early = store(2, application_id=7, subject_key="cn=device-1", not_after=NOW + 80 * DAY)
+    store(10, application_id=8, subject_key="cn=device-2", not_after=NOW + 81 * DAY)
+    late = store(2, application_id=7, subject_key="cn=device-3", not_after=NOW + 82 * DAY)
+    page = search_certificates(search(application_ids=(7,), **wanted), limit=3)
+    assert [row.serial for row in page.certificates] == [row.serial for row in (*early, late[0])]
+    assert not page.stopped
+    assert walk(search(application_ids=(7,), **wanted)) == [row.serial for row in (*early, *late)]
+    assert walk(search(application_ids=(9,), **wanted)) == []
+
+
 def test_a_fingerprint_is_of_the_key_or_of_the_certificate() -> None:
     (row,) = store(key_hash="cd" * 32, der=b"\x30\x00one", application_id=7)
     of_der = hashlib.sha256(row.der).hexdigest()

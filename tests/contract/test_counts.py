@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.db.models import Count
+from django.db.models.functions import TruncDate
 
 from certuary.services.ports import CertificateRow, EnrolmentRow, NewestRows, NodeRow
 from certuary.store.counts import DjangoCounts
@@ -272,3 +276,39 @@ def test_a_node_replaces_what_it_said_before_and_is_forgotten_after_a_week() -> 
     nodes.put(row)
     assert list_nodes(NOW) == (row,)
     assert list_nodes(NOW + timedelta(days=8)) == ()
+
+
+def test_counts_are_those_of_a_look_at_every_row(counts: DjangoCounts) -> None:
+    dice = random.Random(7)
+    rows = [
+        certificate_row(
+            application_id=dice.choice([1, None]),
+            profile_version_id=dice.choice([1, None]),
+            issued_at=NOW - timedelta(hours=dice.randrange(200)),
+            not_after=NOW + timedelta(hours=dice.randrange(-100, 2400)),
+        )
+        for _ in range(120)
+    ]
+    issue(*rows[:60])
+    for row in rows[:60:3]:
+        revoke(row)
+    counts.count_slice(counts.newest_rows(), size=40)
+    issue(*rows[60:])
+    for row in rows[1::4]:
+        if row not in rows[:60:3]:
+            revoke(row)
+    count_all(counts, size=17)
+
+    found = Certificate.objects.exclude(source="tls")
+    days = found.annotate(day=TruncDate("issued_at", tzinfo=UTC)).values_list("day")
+    per_day = dict(days.annotate(n=Count("id")).order_by("day"))
+    summed: Counter[date] = Counter()
+    for one in issued_by_day(date.min, None):
+        summed[one.day] += one.count
+    assert summed == per_day
+    midnight = datetime.combine(TODAY, time(), UTC)
+    for window in (7, 30, 90):
+        expiring = expiring_by_day(TODAY, TODAY + timedelta(days=window - 1), None)
+        until = midnight + timedelta(days=window)
+        kept = found.filter(not_after__gte=midnight, not_after__lt=until, revoked_at__isnull=True)
+        assert sum(expiring.values()) == kept.count() > 0

@@ -54,9 +54,14 @@ def list_applications(
 
 def last_used(application_ids: Collection[int]) -> Mapping[int, datetime]:
     """When each last asked for a certificate and was known; an application that never did is not in it."""
-    newest = Enrolment.objects.filter(application_id=OuterRef("pk")).order_by("-id").values("at")[:1]
-    rows = Application.objects.filter(pk__in=application_ids).annotate(last=Subquery(newest))
-    return {number: at for number, at in read(lambda: list(rows.values_list("pk", "last"))) if at is not None}
+    # By a range and not by the number itself: for that, PostgreSQL walks back through everybody's requests, and one
+    # that asked long ago costs them all.
+    newest = Enrolment.objects.filter(application_id__lte=OuterRef("pk")).order_by("-application_id", "-id")
+    rows = Application.objects.filter(pk__in=application_ids).annotate(
+        whose=Subquery(newest.values("application_id")[:1]), last=Subquery(newest.values("at")[:1])
+    )
+    found = read(lambda: list(rows.values_list("pk", "whose", "last")))
+    return {number: at for number, whose, at in found if whose == number and at is not None}
 
 
 def _matching(wanted: ApplicationFilter, now: datetime) -> QuerySet[Application]:

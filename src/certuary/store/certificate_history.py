@@ -12,15 +12,14 @@ from certuary.core.values import serial_to_text
 from certuary.services.ports import CertificateRow, StoredEvent
 from certuary.store.audit import stored_event
 from certuary.store.database import read
-from certuary.store.events_by_time import around
+from certuary.store.events_by_time import written_at
 from certuary.store.models import AuditEvent, Enrolment
 
 
 def enrolment_of(certificate: CertificateRow) -> Enrolment | None:
     """None where there was no request: the server's own certificates."""
-    rows = around(Enrolment.objects.all(), certificate.issued_at)
-    found = rows.filter(serial=serial_to_text(certificate.serial))
-    return read(lambda: found.order_by("id").first())
+    rows = Enrolment.objects.filter(serial=serial_to_text(certificate.serial))
+    return next(iter(written_at(rows, certificate.issued_at)), None)
 
 
 def events_of(certificate: CertificateRow, request_id: str) -> tuple[StoredEvent, ...]:
@@ -37,5 +36,5 @@ def events_of(certificate: CertificateRow, request_id: str) -> tuple[StoredEvent
 
 def _about(certificate: CertificateRow, moment: datetime) -> list[AuditEvent]:
     serial = serial_to_text(certificate.serial)
-    rows = around(AuditEvent.objects.all(), moment).filter(target__in=(serial, f"certificate:{serial}"))
-    return read(lambda: list(rows.order_by("id")[:100]))
+    rows = AuditEvent.objects.filter(target__in=(serial, f"certificate:{serial}"))
+    return written_at(rows, moment)

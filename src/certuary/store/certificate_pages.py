@@ -1,7 +1,8 @@
 """Certificates for people: searched, page by page in both directions, at a cost that their number does not raise.
 
-Each search is driven by one index. What that index does not hold is looked for among a bounded number of rows; when
-these are used up before the page is full, the page says where it stopped, and the next one goes on there.
+Each search is driven by one index, or by all the certificates of applications that have few. What the index does not
+hold is looked for among a bounded number of rows; when these are used up before the page is full, the page says where
+it stopped, and the next one goes on there.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from certuary.services.ports import CertificateRow
 from certuary.store.certificates import SELECT, SUBJECT, beginning_with, select_rows
 from certuary.store.database import read, time_parameter
 
-LOOKED_AT: Final = 10_000
-"""So many rows are looked at for a page: some tens of milliseconds on either database."""
+LOOKED_AT: Final = 2_000
+"""So many rows are looked at for a page: some milliseconds on either database, wherever in the table they lie."""
 
 Status = Literal["", "valid", "expired", "revoked"]
 _Condition = tuple[str, Sequence[object]]
@@ -89,10 +90,13 @@ def search_certificates(
     plan = _plan(wanted)
     backwards = before is not None
     cursor = before if backwards else after
-    conditions = list(plan.driving)
+    own = None if plan.each is not None else _all_of(wanted.application_ids)
+    conditions = [*plan.driving, *_numbered(own)]
     if cursor is not None:
         conditions.append(_beyond(plan.order, cursor, backwards=backwards, inclusive=False))
-    stop = _stop(plan, conditions, cursor, backwards=backwards, limit=limit)
+    stop = None
+    if own is None:
+        stop = _stop(plan, conditions, cursor, backwards=backwards, limit=limit)
     if stop is not None:
         conditions.append(_beyond(plan.order, stop, backwards=not backwards, inclusive=True))
     found = _find(plan, conditions, backwards=backwards, limit=limit + 1)
@@ -155,6 +159,29 @@ def _plan(wanted: CertificateSearch) -> _Plan:
         order = _Order(expression="not_after", is_descending=True)
         return _Plan(order=order, driving=[_expired(wanted)], residual=residual)
     return _Plan(order=_BY_NUMBER, driving=[], residual=residual)
+
+
+def _all_of(application_ids: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The numbers of all their certificates, where these are few: then a search may look at each of them."""
+    if application_ids is None:
+        return None
+    ((of_them, parameters),) = _one_of("application_id", application_ids)
+    values: list[Any] = list(parameters)
+    statement = f"SELECT id FROM certificates WHERE {of_them} LIMIT {LOOKED_AT + 1}"  # noqa: S608  # texts of this module
+
+    def query() -> tuple[int, ...]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return tuple(number for (number,) in cursor.fetchall())
+
+    found = read(query)
+    return found if len(found) <= LOOKED_AT else None
+
+
+def _numbered(numbers: tuple[int, ...] | None) -> list[_Condition]:
+    if numbers is None:
+        return []
+    return [(f"id IN ({', '.join(map(str, numbers))})" if numbers else "1 = 0", [])]
 
 
 def _residual(wanted: CertificateSearch) -> list[_Condition]:
@@ -221,11 +248,14 @@ def _stop_of_each(plan: _Plan, cursor: int | None, *, backwards: bool, limit: in
     assert plan.each is not None
     column, table, values = plan.each
     rows = max(limit + 1, LOOKED_AT // len(values)) if plan.residual else limit + 1
-    beyond = "" if cursor is None else f" AND c.id {'>' if backwards else '<'} {int(cursor)}"
+    beyond, way = ("", "ASC" if backwards else "DESC")
+    if cursor is not None:
+        beyond = f" AND (c.{column}, c.id) {'>' if backwards else '<'} (a.id, {int(cursor)})"
     marks = ", ".join(["%s"] * len(values))
+    # A range of one value, in the order of the index: for the value itself PostgreSQL may walk through everybody's.
     statement = (
         f"SELECT {'min' if backwards else 'max'}(last) FROM (SELECT (SELECT c.id FROM certificates c"  # noqa: S608
-        f" WHERE c.{column} = a.id{beyond} ORDER BY c.id {'ASC' if backwards else 'DESC'}"
+        f" WHERE c.{column} >= a.id AND c.{column} <= a.id{beyond} ORDER BY c.{column} {way}, c.id {way}"
         f" LIMIT 1 OFFSET {rows - 1}) AS last FROM {table} a WHERE a.id IN ({marks})) AS each_last"
     )
     return _number(statement, values)

@@ -77,7 +77,7 @@ def test_an_export_is_streamed_by_the_server_that_serves_the_portal(portal: Port
     from certuary.store.audit_pages import AuditSearch, search_events
 
     events = search_events(AuditSearch(), limit=1).events
-    parts = iter([(), events, ()])  # among the first 10,000 that were looked at there may be none
+    parts = iter([(), events, ()])  # among the first that were looked at there may be none
 
     async def gathered() -> list[str]:
         return [part async for part in _in_thread(["a\n"], parts, json_part)]

@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from certuary.store.audit_pages import LOOKED_AT as EVENTS_LOOKED_AT
+from certuary.store.certificate_pages import LOOKED_AT as CERTIFICATES_LOOKED_AT
+
 
 def moment_text(at: datetime) -> str:
     """RFC 3339, in UTC, to the microsecond that the database keeps."""
@@ -108,7 +111,8 @@ class ClientCertificate(Certificate):
 class CertificatePage(Page):
     items: list[Certificate]
     stopped: bool = Field(
-        description="true where 10,000 certificates were looked at without filling the page: go on with the cursor"
+        description=f"true where {CERTIFICATES_LOOKED_AT:,} certificates were looked at without filling the page: "
+        "go on with the cursor"
     )
 
 
@@ -146,7 +150,8 @@ class Event(Schema):
 class EventPage(Page):
     items: list[Event]
     stopped: bool = Field(
-        description="true where 10,000 events were looked at without filling the page: go on with the cursor"
+        description=f"true where {EVENTS_LOOKED_AT:,} events were looked at without filling the page: "
+        "go on with the cursor"
     )
 
 

@@ -43,7 +43,7 @@ from certuary.portal.templatetags.portal import moment
 from certuary.portal.told import told
 from certuary.portal.visible import visible
 from certuary.services.ports import StoredEvent
-from certuary.store.audit_pages import AuditPage, AuditSearch, find_event, search_events
+from certuary.store.audit_pages import LOOKED_AT, AuditPage, AuditSearch, find_event, search_events
 
 KINDS: Final = (
     "application",
@@ -129,7 +129,9 @@ def audit(request: HttpRequest) -> HttpResponse:
             TextFilter(name="since", title="Since (UTC)", value=given["since"], kind="datetime-local"),
             TextFilter(name="until", title="Until (UTC)", value=given["until"], kind="datetime-local"),
         ),
-        note="Looked at 10,000 events for this page; Older goes on from there." if page.stopped else "",
+        note=f"Looked at {LOOKED_AT:,} events for this page; Older goes on from there."
+        if page.stopped
+        else "",
         empty_title="This search cannot be done" if problem else "No event",
         empty_text=problem or "Nothing that you may see fits; what happened leaves its trace here.",
     )

@@ -44,7 +44,7 @@ from certuary.services.authorities import FORMATS, certificate_der, chain_of, ex
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
 from certuary.services.ports import CertificateRow
 from certuary.store.certificate_history import enrolment_of, events_of
-from certuary.store.certificate_pages import SearchPage
+from certuary.store.certificate_pages import LOOKED_AT, SearchPage
 from certuary.store.database import read
 from certuary.store.models import Application, Profile
 
@@ -290,13 +290,15 @@ def _row(row: CertificateRow, names: Names, now: datetime) -> Row:
 
 
 def _note(page: SearchPage) -> str:
-    return "Looked at 10,000 certificates for this page; Older goes on from there." if page.stopped else ""
+    if not page.stopped:
+        return ""
+    return f"Looked at {LOOKED_AT:,} certificates for this page; Older goes on from there."
 
 
 def _empty_title(problem: str, page: SearchPage) -> str:
     if problem:
         return "This search cannot be done"
-    return "Nothing among the 10,000 that were looked at" if page.stopped else "No certificate"
+    return f"Nothing among the {LOOKED_AT:,} that were looked at" if page.stopped else "No certificate"
 
 
 def _empty_text(problem: str, page: SearchPage, *, is_filtered: bool) -> str:
