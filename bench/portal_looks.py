@@ -157,8 +157,7 @@ def _refusals(fleet: Fleet) -> _Named:
         yield who, f"/refusals/ of {RULES[0]}", f"/refusals/?rule={RULES[0]}"
         yield who, f"/refusals/ of {SELDOM_RULE}", f"/refusals/?rule={SELDOM_RULE}"
         yield who, "/refusals/ of a rule that none broke", "/refusals/?rule=uri"
-    # Not of a week for everybody: few have six then, and many a page of fifty.
-    for time in ("1h", "1d"):
+    for time in ("1h", "1d", "7d"):
         yield EVERYTHING, f"/refusals/ of {time}", f"/refusals/?time={time}"
     yield FEW, "/refusals/ of 7d", "/refusals/?time=7d"
     yield EVERYTHING, "/refusals/ of few", f"/refusals/?application={few}"
@@ -227,8 +226,7 @@ def _api(fleet: Fleet) -> _Named:
     yield EVERYTHING, "/api/v1/certificates of a serial", f"/api/v1/certificates?serial={serial}"
     for who in (EVERYTHING, FEW):
         for query in (
-            # As many as few have: of a page that is fuller, one would measure the fullness.
-            "status=revoked&limit=20",
+            "status=revoked",
             "status=valid",
             "application=most",
             "application=few",

@@ -21,8 +21,10 @@ Row = dict[str, Any]
 LIFETIME: Final = timedelta(days=90)
 ISSUED_OVER: Final = timedelta(days=120)
 FEW_OF_FEW: Final = 60
-REVOKED_EVERY: Final = 50
-REFUSED_EVERY: Final = 10
+REVOKED_EVERY: Final = (5, 50)
+REFUSED_EVERY: Final = (1, 10)
+"""Of a small fleet and of a large one: both fill the pages that show them, and so the same is compared."""
+SMALL: Final = 10_000
 CHANGED_EVERY: Final = 1_000
 RULES: Final = ("subject-refused",) * 7 + ("profile-refused", "key-refused", "malformed-csr")
 SELDOM_RULE: Final = "wildcard"
@@ -54,8 +56,16 @@ class Fleet:
         }
 
     @property
+    def revoked_every(self) -> int:
+        return REVOKED_EVERY[self.count > SMALL]
+
+    @property
+    def refused_every(self) -> int:
+        return REFUSED_EVERY[self.count > SMALL]
+
+    @property
     def last_revision(self) -> int:
-        return self.revision + self.count // REVOKED_EVERY
+        return self.revision + self.count // self.revoked_every
 
     def moment(self, number: int) -> datetime:
         return self.until - ISSUED_OVER + ISSUED_OVER * (number / self.count)
@@ -77,7 +87,7 @@ class Fleet:
         return self.some if number % 10 == 9 else self.most
 
     def is_revoked(self, number: int) -> bool:
-        return number % REVOKED_EVERY == REVOKED_EVERY - 1
+        return number % self.revoked_every == self.revoked_every - 1
 
     def _certificate(self, number: int) -> Row:
         at, name, serial = self.moment(number), self.name(number), self.serial(number)
@@ -99,7 +109,7 @@ class Fleet:
             issued_at=at,
             revoked_at=at + LIFETIME / 90 if gone else None,
             revocation_reason="superseded" if gone else None,
-            revoked_revision=self.revision + 1 + number // REVOKED_EVERY if gone else None,
+            revoked_revision=self.revision + 1 + number // self.revoked_every if gone else None,
             marker=self.marker,
         )
         values = {column: getattr(row, column) for column in _CERTIFICATE}
@@ -107,13 +117,13 @@ class Fleet:
 
     def _enrolments(self) -> Iterator[Row]:
         for number in range(self.count):
-            if number % REFUSED_EVERY == 0:
+            if number % self.refused_every == 0:
                 yield self._enrolment(number, reason=self._reason(number))
             yield self._enrolment(number, reason="")
 
     def _reason(self, number: int) -> str:
-        of_all = number // REFUSED_EVERY
-        if of_all % max(1, self.count // REFUSED_EVERY // _SELDOM_REFUSALS) == 0:
+        of_all = number // self.refused_every
+        if of_all % max(1, self.count // self.refused_every // _SELDOM_REFUSALS) == 0:
             return SELDOM_RULE
         return RULES[of_all % len(RULES)]
 
@@ -134,7 +144,7 @@ class Fleet:
 
     def _events(self) -> Iterator[Row]:
         for number in range(self.count):
-            if number % REFUSED_EVERY == 0:
+            if number % self.refused_every == 0:
                 detail = {"rule": self._reason(number), "text": "what was asked for is not granted"}
                 refused = {"kind": "enrolment.refused", "target": "", "detail": json.dumps(detail)}
                 yield self._event(number) | refused | {"request_id": _hash(f"refused {number}", 16)}
