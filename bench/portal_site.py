@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,15 +32,17 @@ class Site:
     tokens: Mapping[str, str]
     """For the API, of `EVERYTHING` and of `FEW`."""
     counted_seconds: float
+    browsers: dict[str, PortalClient] = field(default_factory=dict)
 
     def open(self) -> dict[str, PortalClient]:
-        """Serve its pages in this process; a browser for each of the people, signed in."""
+        """Serve its pages in this process; a browser for each of the people, signed in once: who signs in too often is
+        told to wait."""
         Portal.open(self.home, self.keys)
-        browsers = {}
         for name in (EVERYTHING, *_ROLES):
-            browsers[name] = PortalClient()
-            assert browsers[name].sign_in(name, PASSWORD).status_code == 302, f"{name} signs in"
-        return browsers
+            if name not in self.browsers:
+                self.browsers[name] = PortalClient()
+                assert self.browsers[name].sign_in(name, PASSWORD).status_code == 302, f"{name} signs in"
+        return self.browsers
 
 
 def make_site(home: Path, url: str, count: int) -> Site:
