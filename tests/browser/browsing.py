@@ -32,13 +32,13 @@ _RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-p
 
 
 @contextmanager
-def chromium(playwright: Playwright, home: Path, root_pem: Path) -> Iterator[Browser]:
-    """In a home of its own, whose NSS store trusts the root: a warning of the browser would fail the page."""
+def chromium(playwright: Playwright, home: Path, *roots_pem: Path) -> Iterator[Browser]:
+    """In a home of its own, whose NSS store trusts these roots: a warning of the browser would fail the page."""
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     for arguments in (
         ("-N", "--empty-password"),
-        ("-A", "-t", "C,,", "-n", "the root of this test", "-i", str(root_pem)),
+        *(("-A", "-t", "C,,", "-n", f"root {root}", "-i", str(root)) for root in roots_pem),
     ):
         subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, capture_output=True)
     environment: dict[str, str | float | bool] = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
@@ -51,10 +51,12 @@ def chromium(playwright: Playwright, home: Path, root_pem: Path) -> Iterator[Bro
 
 @dataclass
 class Watch:
-    """What went wrong in a browser, in its words. `expected` are statuses that a journey asks for itself."""
+    """What went wrong in a browser, in its words. `expected` are statuses that a journey asks for itself, `visits` the
+    origins that it goes to beside the portal's."""
 
     troubles: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
+    visits: tuple[str, ...] = ()
 
     def on(self, page: Page) -> None:
         page.on("console", self._console)
@@ -77,7 +79,7 @@ class Watch:
     def _request(self, request: Request) -> None:
         if "csp-report" in request.url:
             self.troubles.append(f"the policy forbade: {request.post_data}")
-        if not request.url.startswith(("https://localhost:", "data:", "blob:")):
+        if not request.url.startswith(("https://localhost:", "data:", "blob:", *self.visits)):
             self.troubles.append(f"loaded from elsewhere: {request.url}")
 
 

@@ -16,6 +16,7 @@ _HIDDEN: Final = frozenset(
         "signing_key",
         "signing_certificate",
         "compromised_keys",
+        "identities",
         "authenticators",
         "must_change_password",
         "certificate_der",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from certuary.cli import prompts
+from certuary.cli import prompts, user_identity
 from certuary.cli.describe import describe_all, describe_one
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
 from certuary.cli.output import emit, emit_items, note
@@ -29,6 +29,7 @@ from certuary.services.names_and_times import parse_moment
 from certuary.services.ports import RecordStore
 
 app = typer.Typer(help="Users: people with a role.", no_args_is_help=True, add_completion=False)
+app.add_typer(user_identity.app, name="identity")
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 PasswordFile = Annotated[

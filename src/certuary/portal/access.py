@@ -58,6 +58,9 @@ _API: Final = (
 RULES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys((f"api-v1:{name}" for name in _API.split()), PUBLIC),
     "sign-in": PUBLIC,
+    "sign-in-oidc": PUBLIC,
+    "sign-in-oidc-back": PUBLIC,
+    "sign-in-certificate": PUBLIC,
     "csp-report": PUBLIC,
     "mfa_authenticate": PUBLIC,
     "account_login": PUBLIC,
@@ -84,6 +87,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "user-password": CA_ADMINISTRATORS,
     "user-factors": CA_ADMINISTRATORS,
     "user-compromised": CA_ADMINISTRATORS,
+    "user-identity-new": CA_ADMINISTRATORS,
+    "user-identity-remove": CA_ADMINISTRATORS,
     "account": EVERYBODY,
     "account-password": EVERYBODY,
     "account-sessions": EVERYBODY,

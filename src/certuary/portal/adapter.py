@@ -23,6 +23,7 @@ from certuary.portal.deps import address_of
 
 _APP: Final = "allauth.account"
 _FAILED: Final = "login_failed"
+_FACTOR_STAGE: Final = "allauth.mfa.stages.AuthenticateStage"
 _NONCE_OCTETS: Final = 12
 
 
@@ -50,6 +51,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
                 f"Too many attempts that failed. Try again in {_span(seconds)}.",
                 code="too_many_login_attempts",
             ) from None
+
+    def get_login_stages(self) -> list[str]:
+        stages: list[str] = super().get_login_stages()
+        return [one for one in stages if one != _FACTOR_STAGE] if _skips_factor(self.request) else stages
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """There is no mail here: what happens to an account is in the audit log."""
@@ -84,6 +89,15 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
             return AESGCM(_key()).decrypt(octets[:_NONCE_OCTETS], octets[_NONCE_OCTETS:], None).decode()
         except InvalidTag:
             raise InvalidSeal("a second factor's secret does not open") from None
+
+
+def skip_second_factor(request: HttpRequest) -> None:
+    """For the sign-in of this request: a provider that is trusted with it has asked for one."""
+    request.skips_second_factor = True  # type: ignore[attr-defined]  # read below
+
+
+def _skips_factor(request: HttpRequest | None) -> bool:
+    return getattr(request, "skips_second_factor", False)
 
 
 def _key() -> bytes:

@@ -7,9 +7,12 @@ from typing import Any
 from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
+from certuary.core.identity import Identity
 from certuary.errors import CertuaryError, InvalidSeal, NotAuthenticated
 from certuary.portal.deps import change_deps_of, deps_of
 from certuary.portal.models import PortalUser
+from certuary.portal.ways import way_holds
+from certuary.services.authenticate_identity import authenticate_identity
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.change_record import add_audit_event
 from certuary.services.entitlement import Actor
@@ -27,6 +30,9 @@ class PortalBackend(BaseBackend):
         if request is None or not username or not password:
             return None
         deps = deps_of(request)
+        if not deps.ways.password:
+            refuse_user(request, username, "passwords open nothing here: portal_password_sign_in is false")
+            return None
         try:
             signer = authenticate_user(
                 username, password, deps.passwords, deps.gate(), change_deps_of(request)
@@ -44,8 +50,20 @@ class PortalBackend(BaseBackend):
         return PortalUser.objects.filter(pk=user_id, removed_at__isnull=True, enabled=True).first()
 
 
+def user_of_identity(request: HttpRequest, identity: Identity) -> PortalUser:
+    """`NotAuthenticated` for whatever is wrong: the audit event has the reason."""
+    from certuary.portal.second_factors import are_as_signed
+
+    deps = deps_of(request)
+    record = authenticate_identity(identity, deps.gate(), change_deps_of(request))
+    if not are_as_signed(record):
+        refuse_user(request, str(record.values["name"]), ALTERED)
+        raise NotAuthenticated(ALTERED)
+    return PortalUser.objects.get(pk=record.id)
+
+
 def is_believed(request: HttpRequest, user: PortalUser) -> bool:
-    """The record, and the second factors that were asked for on its word."""
+    """The record, the second factors that were asked for on its word, and what opened the session."""
     from certuary.portal.second_factors import are_as_signed
 
     deps = deps_of(request)
@@ -56,10 +74,11 @@ def is_believed(request: HttpRequest, user: PortalUser) -> bool:
         deps.gate().check(record)
     except CertuaryError:
         return False
-    return are_as_signed(record)
+    return are_as_signed(record) and way_holds(request, record, deps.ways, deps.clock)
 
 
 def refuse_user(request: HttpRequest, name: str, reason: str) -> None:
-    """The audit event of a sign-in that did not get far."""
+    """The audit event of a sign-in that did not get far; `name` is "" where nobody is known."""
     nobody = Actor(name=name, role="")
-    add_audit_event(nobody, "user.refused", f"user:{name}", {"reason": reason}, change_deps_of(request))
+    target = f"user:{name}" if name else ""
+    add_audit_event(nobody, "user.refused", target, {"reason": reason}, change_deps_of(request))

@@ -9,6 +9,7 @@ from typing import cast
 from django.http import HttpRequest
 
 from certuary.core.mark import Marker
+from certuary.portal.ways import Ways
 from certuary.services.change_record import ChangeDeps
 from certuary.services.high_water import HighWater
 from certuary.services.order_certificate import OrderDeps
@@ -37,6 +38,7 @@ class PortalDeps:
     est_url: str
     status_url: str
     environment: str
+    ways: Ways
 
     def gate(self) -> RecordGate:
         """Over what the database says now. `InvalidSeal` when its manifest is not to be believed."""

@@ -40,6 +40,7 @@ _COLUMNS: Final = {
     "signing_certificate": "signing certificate",
     "authenticators": "second factors",
     "must_change_password": "first password",
+    "identities": "identities",
     "group_ids": "groups",
     "compromised_keys": "key compromised",
 }

@@ -19,6 +19,7 @@ from certuary.portal.views import (
     confirm,
     dashboard,
     groups,
+    identities,
     labels,
     profiles,
     properties,
@@ -29,6 +30,7 @@ from certuary.portal.views import (
     sign_in,
     switches,
     users,
+    ways_in,
 )
 
 handler400 = "certuary.portal.views.failures.bad_request"
@@ -38,6 +40,9 @@ handler500 = "certuary.portal.views.failures.server_error"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-in/oidc/", ways_in.begin_at_provider, name="sign-in-oidc"),
+    path("sign-in/oidc/back/", ways_in.back_from_provider, name="sign-in-oidc-back"),
+    path("sign-in/certificate/", ways_in.sign_in_by_certificate, name="sign-in-certificate"),
     path("sign-in/second-factor/", sign_in.SecondFactor.as_view(), name="mfa_authenticate"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     # What the library calls the first of these. It asks for no other page of its own.
@@ -63,6 +68,8 @@ urlpatterns = [
     path("users/<int:number>/password/", users.reset_password, name="user-password"),
     path("users/<int:number>/second-factors/", users.remove_factors, name="user-factors"),
     path("users/<int:number>/compromised/", users.declare_compromised, name="user-compromised"),
+    path("users/<int:number>/identities/new/", identities.bind, name="user-identity-new"),
+    path("users/<int:number>/identities/remove/", identities.unbind, name="user-identity-remove"),
     path("account/", account.account, name="account"),
     path("account/password/", account.change_password, name="account-password"),
     path("account/sessions/", account.end_sessions, name="account-sessions"),

@@ -93,6 +93,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
         super().connection_made(transport)
         self._octets = 0
+        self._tls = _what_tls_knows(transport)
         self._downloading_since: float | None = None
         self._deadline = self.loop.call_later(self.BOUNDS.request_seconds, self._too_slow)
         if len(self.connections) > self.BOUNDS.connections:
@@ -108,6 +109,10 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {"certuary.tls": self._tls}
 
     def on_response_complete(self) -> None:
         self._octets = 0
@@ -129,3 +134,9 @@ class _BoundedProtocol(HttpToolsProtocol):
     def _rearm(self) -> None:
         self._deadline.cancel()
         self._deadline = self.loop.call_later(self.BOUNDS.request_seconds, self._too_slow)
+
+
+def _what_tls_knows(transport: asyncio.Transport) -> dict[object, object]:
+    """The certificate that the connection presented, told beside the requests: no header can say it."""
+    tls = transport.get_extra_info("ssl_object")
+    return {} if tls is None else {"client_certificate_der": tls.getpeercert(binary_form=True)}

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 
+from certuary.core.identity import OidcIdentity
 from certuary.core.values import Network, parse_network
 from certuary.errors import ConfigError, InvalidValue
 
@@ -39,6 +41,16 @@ class Settings:
     )
     tls_certificate_file: str = ""
     tls_key_file: str = ""
+    portal_password_sign_in: bool = True
+    portal_client_ca_file: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret_file: str = ""
+    oidc_name: str = "single sign-on"
+    oidc_claim: str = "sub"
+    oidc_acr: tuple[str, ...] = ()
+    oidc_second_factor: str = "portal"
+    oidc_ca_file: str = ""
     max_connections: int = 4096
     max_connections_per_address: int = 512
     drain_seconds: int = 20
@@ -124,12 +136,14 @@ def _refuse_unknown(key: str, where: str) -> None:
 
 
 def _convert(key: str, value: object) -> object:
-    if key in ("hostnames", "proxy_protocol_from", "metrics_from"):
+    if key in ("hostnames", "oidc_acr", "proxy_protocol_from", "metrics_from"):
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             raise ConfigError(f"setting {key!r} is a list")
         texts = tuple(str(part).strip() for part in parts if str(part).strip())
-        return texts if key == "hostnames" else tuple(parse_network(text) for text in texts)
+        return texts if key in ("hostnames", "oidc_acr") else tuple(parse_network(text) for text in texts)
+    if isinstance(_known()[key].default, bool):
+        return _truth(key, value)
     if isinstance(_known()[key].default, int):
         try:
             return int(str(value))
@@ -138,6 +152,13 @@ def _convert(key: str, value: object) -> object:
     if not isinstance(value, str):
         raise ConfigError(f"setting {key!r} is a text, not {value!r}")
     return value
+
+
+def _truth(key: str, value: object) -> bool:
+    known = {"true": True, "false": False}
+    if str(value).lower() not in known:
+        raise ConfigError(f"setting {key!r} is true or false, not {value!r}")
+    return known[str(value).lower()]
 
 
 def _check(settings: Settings) -> None:
@@ -152,3 +173,32 @@ def _check(settings: Settings) -> None:
     for key in ("est_port", "portal_port", "status_port"):
         if not 0 <= getattr(settings, key) <= 65535:
             raise ConfigError(f"setting {key!r} is a port, 0 to 65535")
+    _check_provider(settings)
+    if not (settings.portal_password_sign_in or settings.oidc_issuer or settings.portal_client_ca_file):
+        raise ConfigError(
+            "'portal_password_sign_in' is false, and there is no other way to sign in: set 'oidc_issuer' or "
+            "'portal_client_ca_file'"
+        )
+
+
+def _check_provider(settings: Settings) -> None:
+    """All of it, or nothing."""
+    needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret_file")
+    missing = [key for key in needed if not getattr(settings, key)]
+    if missing == list(needed):
+        return
+    if missing:
+        raise ConfigError(
+            f"an identity provider takes {', '.join(map(repr, needed))}; {missing[0]!r} is not set"
+        )
+    try:
+        OidcIdentity(issuer=settings.oidc_issuer, claim=settings.oidc_claim, subject="anybody")
+    except InvalidValue as problem:
+        raise ConfigError(f"'oidc_issuer' or 'oidc_claim': {problem.detail}") from None
+    parts = urlsplit(settings.oidc_issuer)
+    if not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(
+            f"setting 'oidc_issuer' is an https:// address without query, not {settings.oidc_issuer!r}"
+        )
+    if settings.oidc_second_factor not in ("portal", "provider"):
+        raise ConfigError("setting 'oidc_second_factor' is portal or provider")

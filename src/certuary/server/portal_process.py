@@ -16,12 +16,15 @@ from collections.abc import Callable
 
 import structlog
 import uvloop
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, DatabaseDown
 from certuary.est.request import make_request_id
 from certuary.portal.deps import PortalDeps
+from certuary.portal.provider import Provider
 from certuary.portal.settings import portal_settings
+from certuary.portal.ways import Ways
 from certuary.server.board import Board
 from certuary.server.child import ChildOrders, read_orders, take_hang_up, when_supervisor_is_gone
 from certuary.server.config import Settings
@@ -29,6 +32,7 @@ from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
 from certuary.server.portal_http import PortalServer
 from certuary.server.stream_job import StreamJob
+from certuary.server.ways_in import read_client_ca, read_provider
 from certuary.server.wiring import (
     Stores,
     check_schema,
@@ -47,11 +51,12 @@ from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.order_certificate import OrderDeps
 from certuary.services.passwords import Passwords
-from certuary.services.ports import Clock, KeyStore
+from certuary.services.ports import Clock, KeyStore, RecordStore
 from certuary.services.process_report import ProcessReport
 from certuary.services.rehearse_enrolment import CurrentSnapshot, RehearsalDeps
 from certuary.services.signing_key import open_operator_keys
 from certuary.services.trust import PORTAL_NAME, PORTAL_ROLE, Trust
+from certuary.services.user_certificate import UserCertificates
 
 ROLE = "portal"
 REPORT_SECONDS = 1.0
@@ -92,8 +97,9 @@ class PortalProcess:
         except DatabaseDown as problem:
             _log.error("the database cannot be reached", problem=str(problem))
             self._database_ok = False
-        # What a browser shows here says nothing: people sign in by password.
-        self._identity = IdentityFile(settings, self._keys, lambda: None)
+        people_ca = tuple(issuer.public_bytes(Encoding.DER) for issuer in read_client_ca(settings))
+        # Nobody is asked for a certificate that opens nothing.
+        self._identity = IdentityFile(settings, self._keys, lambda: people_ca or None)
         deps = portal_deps(settings, self._stores, self._keys, Trust.from_text(orders.trust))
         # Django's pages can be imported only once it is configured.
         from certuary.portal.application import build
@@ -183,6 +189,7 @@ def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust
         est_url=f"https://{host}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,
         environment=settings.environment,
+        ways=_ways(settings, stores.records, rehearsal.enrol),
     )
 
 
@@ -199,6 +206,22 @@ def _rehearsal(
     )
     current = CurrentSnapshot(stand_in_snapshots(settings, stores.feed, trust))
     return RehearsalDeps(snapshot=current, enrol=enrol, clock=clock)
+
+
+def _ways(settings: Settings, records: RecordStore, enrol: EnrolDeps) -> Ways:
+    provider, issuers = read_provider(settings), read_client_ca(settings)
+    certificates = UserCertificates(
+        issuers=issuers,
+        records=records,
+        reader=enrol.reader,
+        marker=enrol.marker,
+        is_listed=enrol.is_listed,
+    )
+    return Ways(
+        password=settings.portal_password_sign_in,
+        provider=Provider(provider) if provider else None,
+        certificates=certificates if issuers else None,
+    )
 
 
 def allowed_hosts(settings: Settings) -> tuple[str, ...]:

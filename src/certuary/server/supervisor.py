@@ -25,6 +25,7 @@ from certuary.server.board import Board
 from certuary.server.child import ChildOrders, hang_up_held, write_orders
 from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
+from certuary.server.ways_in import check_ways
 from certuary.server.wiring import EST_WORKER_ROLES, PORTAL_ROLES, STATUS_ROLES, unlock_keys
 from certuary.services.node import node_name
 from certuary.services.trust import AUDIT_NAME, AUDIT_ROLE, check_trust, read_trust
@@ -82,6 +83,7 @@ class Supervisor:
 
     def run(self, notice: Callable[[Ready], None]) -> None:
         settings = self._settings
+        check_ways(settings)
         est = _bind(settings.bind, settings.est_port, "est_port")
         status = _bind(settings.bind, settings.status_port, "status_port")
         portal = _bind(settings.bind, settings.portal_port, "portal_port")

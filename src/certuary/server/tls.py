@@ -51,8 +51,8 @@ def build_context(identity: ListenerIdentity, trust_anchors_der: Sequence[bytes]
 
 def read_operator_files(certificate_file: Path, key_file: Path) -> ListenerIdentity:
     """The operator's own certificate chain and key. `ConfigError` says what is wrong with them."""
-    chain_pem = _read(certificate_file)
-    _refuse_world_readable(key_file)
+    chain_pem = read_file(certificate_file, _RULE)
+    refuse_world_readable(key_file, _RULE)
     try:
         certificate = x509.load_pem_x509_certificate(chain_pem)
     except ValueError:
@@ -111,16 +111,17 @@ def _memory_file(content: bytes) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path, rule: str) -> bytes:
+    """One that the settings name; `ConfigError` of this rule when it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as problem:
-        raise ConfigError(f"{path} cannot be read: {problem.strerror}", rule=_RULE) from None
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}", rule=rule) from None
 
 
 def _read_key(path: Path) -> SigningKey:
     try:
-        key = serialization.load_pem_private_key(_read(path), password=None)
+        key = serialization.load_pem_private_key(read_file(path, _RULE), password=None)
     except TypeError:
         raise ConfigError(f"the key in {path} has a passphrase; give it without one", rule=_RULE) from None
     except ValueError:
@@ -130,14 +131,14 @@ def _read_key(path: Path) -> SigningKey:
     return key
 
 
-def _refuse_world_readable(path: Path) -> None:
+def refuse_world_readable(path: Path, rule: str) -> None:
     """A group may read it: Debian keeps keys at 0640 for the group ssl-cert."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as problem:
-        raise ConfigError(f"{path} cannot be read: {problem.strerror}", rule=_RULE) from None
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}", rule=rule) from None
     if mode & 0o007:
         raise ConfigError(
             f"{path} is open to everyone (mode {mode:04o}); run: chmod o= {shlex.quote(str(path))}",
-            rule=_RULE,
+            rule=rule,
         )

@@ -111,6 +111,7 @@ def new_user_values(
         "compromised_keys": None,
         "authenticators": [],
         "must_change_password": must_change_password,
+        "identities": [],
         **key.columns,
     }
 
@@ -191,7 +192,7 @@ def recover_user(
     """Let a user in again when nobody is left who can: on the word of whoever opened the key store.
 
     The record, which may be the one that was altered, is signed by the user's own new key as it stands. Second factors
-    go: who lost them cannot get in otherwise.
+    go: who lost them cannot get in otherwise. Identities go, too: whoever altered the record may have added theirs.
     """
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
@@ -205,6 +206,7 @@ def recover_user(
             "enabled": True,
             "authenticators": [],
             "must_change_password": password is None,
+            "identities": [],
             **made.columns,
         }
         changes.drop_authenticators(user)

@@ -22,6 +22,7 @@ from certuary.portal.changes.certificates import RevokeCertificate
 from certuary.portal.changes.client_certificate import KIND as CLIENT_CERTIFICATE
 from certuary.portal.changes.client_certificate import OrderClientCertificate
 from certuary.portal.changes.groups import NewGroup, RenameGroup
+from certuary.portal.changes.identities import BindIdentity, UnbindIdentity
 from certuary.portal.changes.profiles import NewLabel, RemoveLabel, SaveProfile
 from certuary.portal.changes.properties import SetProperty, UnsetProperty
 from certuary.portal.changes.seals import AdoptRecord, ForgetRecord
@@ -45,6 +46,8 @@ _CHANGES: Final[Mapping[str, SignedChange]] = {
     "user-password": ResetPassword(),
     "user-factors": RemoveFactors(),
     "user-compromised": DeclareCompromised(),
+    "identity-bind": BindIdentity(),
+    "identity-unbind": UnbindIdentity(),
     "factor-totp": AddTotp(),
     "factor-passkey": AddPasskey(),
     "factor-remove": RemoveFactor(),

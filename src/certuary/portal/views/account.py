@@ -16,15 +16,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certuary.errors import CertuaryError, NotAuthenticated
+from certuary.core.identity import identities_from_json
+from certuary.errors import CertuaryError, InvalidValue, NotAuthenticated
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.account import PasskeyForm, PasswordForm, TotpForm
 from certuary.portal.models import PortalSession, PortalUser
 from certuary.portal.scope import Scope
 from certuary.portal.second_factors import factors_of
-from certuary.portal.sessions import key_hash, live_sessions
+from certuary.portal.sessions import SessionStore, key_hash, live_sessions
 from certuary.portal.signing import propose, sign_in_to_sign
 from certuary.portal.user_agents import browser_in_words
+from certuary.portal.ways import way_in_words, way_of
 from certuary.services.manage_user import set_user_password
 from certuary.store.sign_ins import last_sign_ins
 
@@ -40,6 +42,7 @@ class ShownSession:
     begun_at: datetime
     seen_at: datetime
     is_this: bool
+    way: str
 
 
 def account(request: HttpRequest) -> HttpResponse:
@@ -50,6 +53,9 @@ def account(request: HttpRequest) -> HttpResponse:
         "sees_all": Scope.of(request).sees_everything,
         "factors": factors_of(user.pk),
         "sessions": _sessions(request),
+        "identities": identities_from_json(user.identities),
+        "opened_by": way_of(request.session),
+        "opens_by_password": deps_of(request).ways.password,
         "signed_in_at": last_sign_ins([user.name]).get(user.name),
     }
     return render(request, "portal/account.html", context)
@@ -153,9 +159,17 @@ def _sessions(request: HttpRequest) -> tuple[ShownSession, ...]:
             begun_at=row.created_at,
             seen_at=row.seen_at,
             is_this=row.key_hash == this,
+            way=_way(row),
         )
         for row in live_sessions(_user(request).pk)
     )
+
+
+def _way(row: PortalSession) -> str:
+    try:
+        return way_in_words(way_of(SessionStore().decode(row.data)))
+    except InvalidValue:
+        return "unknown"
 
 
 def _this_session(request: HttpRequest) -> str:

@@ -10,7 +10,9 @@ from allauth.mfa.base.views import AuthenticateView
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from certuary.portal.deps import deps_of
 from certuary.portal.second_factors import PASSKEY, TOTP
+from certuary.portal.ways import note_way, way_in_words, way_of
 
 WAITING_LOGIN = "account_login"  # where allauth keeps the login whose second factor has not come yet
 
@@ -25,6 +27,20 @@ class SignIn(LoginView):  # type: ignore[misc]  # allauth has no types
             request.session.pop(WAITING_LOGIN, None)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        note_way(self.request.session, None)
+        response: HttpResponseBase = super().form_valid(form)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        ways = deps_of(self.request).ways
+        return {
+            **super().get_context_data(**kwargs),
+            "by_password": ways.password,
+            "provider": ways.provider.settings.name if ways.provider else "",
+            "by_certificate": ways.certificates is not None,
+        }
 
 
 class SecondFactor(AuthenticateView):  # type: ignore[misc]  # allauth has no types
@@ -43,6 +59,7 @@ class SecondFactor(AuthenticateView):  # type: ignore[misc]  # allauth has no ty
             "has_app": TOTP in kinds,
             "options": json.dumps(options) if PASSKEY in kinds else "",
             "who": self.stage.login.user.name,
+            "way": way_in_words(way_of(self.request.session)),
         }
 
 

@@ -44,6 +44,7 @@ from certuary.portal.tables import (
 )
 from certuary.portal.templatetags.portal import state
 from certuary.services.entitlement import CA_ADMINISTRATOR, sees_everything
+from certuary.services.manage_identity import identities_of
 from certuary.services.manage_user import signed_with
 from certuary.services.ports import Record
 from certuary.services.signing_key import certificate_of
@@ -121,6 +122,10 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
         "problem": states.problem(record),
         "is_me": record.id == person.pk,
         "may_change": may,
+        "identities": identities_of(record),
+        "may_bind": person.role == CA_ADMINISTRATOR,
+        "has_other_ways": deps_of(request).ways.has_others,
+        "opens_by_password": deps_of(request).ways.password,
         "may_reset": may and person.role == CA_ADMINISTRATOR,
         "is_compromised": is_compromised(states.gate, record),
         "signed_in_at": last_sign_ins([name]).get(name),

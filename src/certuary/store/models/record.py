@@ -191,7 +191,7 @@ class Property(models.Model):
 class User(Record):
     protection: ClassVar = sealed_record(
         "name role group_ids password_hash enabled signing_key signing_certificate compromised_keys "
-        "authenticators must_change_password"
+        "authenticators must_change_password identities"
     )
 
     name = models.CharField(max_length=64)
@@ -206,6 +206,7 @@ class User(Record):
     )  # {"sha256 of a signing certificate": "since when, ISO 8601"}
     authenticators = models.JSONField(default=list, db_default=[])  # digests
     must_change_password = models.BooleanField(default=False, db_default=False)  # made up for the user
+    identities = models.JSONField(default=list, db_default=[])  # of `core.identity`
 
     class Meta:
         db_table = "users"
