@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.browsing import DESKTOP, NewVisitor, Visitor, Watch, chromium
+from tests.browser.conftest import replace_password
 from tests.command import Commands
 from tests.oidc_provider import OidcProvider, oidc_provider, settings_for
 from tests.people_ca import PeopleCa
@@ -57,7 +58,7 @@ def browser(
 
 
 def test_a_user_is_bound_to_an_identity_and_comes_in_by_the_provider(
-    admin: Visitor, new_visitor: NewVisitor, provider: OidcProvider, watch: Watch
+    admin: Visitor, new_visitor: NewVisitor, provider: OidcProvider, watch: Watch, tmp_path: Path
 ) -> None:
     watch.visits = (provider.issuer,)
     password = add_administrator(admin, "olga")
@@ -91,6 +92,8 @@ def test_a_user_is_bound_to_an_identity_and_comes_in_by_the_provider(
     assert "__Host-certuary-flow" not in cookies
 
     olga.name, olga.password = "olga", password
+    replace_password(olga, tmp_path / "password")
+    olga.open("/groups/1/edit/")
     olga.fill("Name", "Line seven")
     olga.press("Proceed")
     olga.sign()

@@ -31,8 +31,8 @@ from certuary.server.config import Settings
 from certuary.server.listener_identity import IdentityFile
 from certuary.server.logs import configure_logs
 from certuary.server.portal_http import PortalServer
+from certuary.server.portal_ways import read_client_ca, read_provider
 from certuary.server.stream_job import StreamJob
-from certuary.server.ways_in import read_client_ca, read_provider
 from certuary.server.wiring import (
     Stores,
     check_schema,

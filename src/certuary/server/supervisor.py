@@ -25,7 +25,7 @@ from certuary.server.board import Board
 from certuary.server.child import ChildOrders, hang_up_held, write_orders
 from certuary.server.config import Settings
 from certuary.server.logs import configure_logs
-from certuary.server.ways_in import check_ways
+from certuary.server.portal_ways import check_ways
 from certuary.server.wiring import EST_WORKER_ROLES, PORTAL_ROLES, STATUS_ROLES, unlock_keys
 from certuary.services.node import node_name
 from certuary.services.trust import AUDIT_NAME, AUDIT_ROLE, check_trust, read_trust

@@ -85,6 +85,7 @@ def test_an_administrator_reaches_as_far_as_its_groups(
         ({"authenticators": [], "group_ids": [1, 2]}, False),
         ({"role": "ca-administrator"}, False),
         ({"enabled": True}, False),
+        ({"identities": [{"kind": "oidc"}]}, False),
         ({"password_hash": "new", "enabled": True}, False),
     ],
 )

@@ -270,6 +270,7 @@ def test_what_each_change_is_under() -> None:
     assert rule_for(ROOT_USER, "label", None, {}) == "profile"
     assert rule_for(ROOT_USER, "user", user, {**user, "password_hash": "b"}) is None
     assert rule_for(ROOT_USER, "user", user, {**user, "role": "b"}) == "user"
+    assert rule_for(ROOT_USER, "user", user, {**user, "identities": [{"kind": "oidc"}]}) == "user"
     assert rule_for(ROOT_USER, "property", None, {}) is None
     assert rule_for(ROOT_USER, "approval", None, {}) is None
     assert rule_for(INSTALLER, "group", None, {}) is None

@@ -301,6 +301,18 @@ class WholeAuthority(Authority):
     crl: Crl | None = Field(description="the newest; null before the first")
 
 
+class UserIdentity(Schema):
+    """What opens the portal for a user beside the password."""
+
+    kind: Literal["oidc", "certificate"]
+    issuer: str | None = Field(None, description="of a provider's: its address")
+    claim: str | None = Field(None, description="of a provider's: where the subject stands")
+    subject: str = Field(
+        description="what the provider calls the user; of a certificate its subject, for people"
+    )
+    sha256: str | None = Field(None, description="of a certificate: its fingerprint, in hex")
+
+
 class User(Sealed):
     name: str
     role: str | None = Field(description="ca-administrator, administrator, officer or auditor")
@@ -312,6 +324,7 @@ class User(Sealed):
     factors_hold: bool = Field(description="they are those that the record's seal lists")
     must_change_password: bool | None = Field(description="theirs is the one made up at installation")
     key_compromised: bool = Field(description="their signing key was declared so; it signs nothing")
+    identities: list[UserIdentity] | None = Field(description="told to a CA Administrator; null to others")
     signed_in_at: Moment | None
 
 

@@ -20,9 +20,11 @@ from certuary.portal.certificate_status import status_word
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
 from certuary.portal.names import Names
-from certuary.portal.people import is_compromised
+from certuary.portal.people import is_compromised, viewer
 from certuary.portal.rows import SealStates
 from certuary.portal.second_factors import Factors, are_as_signed, factors_by_user, factors_of
+from certuary.services.entitlement import CA_ADMINISTRATOR
+from certuary.services.manage_identity import identities_of
 from certuary.services.ports import CertificateRow, CrlRow, Record, StoredEvent
 from certuary.services.set_property import KNOWN, warnings_about_property
 from certuary.store.models import Group, Profile
@@ -35,6 +37,7 @@ class Describer:
     def __init__(self, request: HttpRequest) -> None:
         self._deps = deps_of(request)
         self._seals = SealStates(request)
+        self._tells_identities = viewer(request).role == CA_ADMINISTRATOR
         self._groups: Mapping[object, str] = dict(Group.objects.values_list("id", "code"))
         self._profiles: Mapping[object, str] = dict(Profile.objects.values_list("id", "name"))
 
@@ -143,10 +146,16 @@ class Describer:
                 "factors_hold": are_as_signed(user),
                 "must_change_password": _flag(user.values["must_change_password"]),
                 "key_compromised": is_compromised(self._seals.gate, user),
+                "identities": self._identities(user),
                 "signed_in_at": signed_in.get(str(user.values["name"])),
             }
             for user in records
         ]
+
+    def _identities(self, user: Record) -> list[dict[str, str]] | None:
+        if not self._tells_identities:
+            return None
+        return [identity.to_json() for identity in identities_of(user)]
 
     def _sealed(self, record: Record) -> dict[str, Any]:
         problem = self._seals.problem(record)

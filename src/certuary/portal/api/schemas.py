@@ -108,6 +108,19 @@ class UserGiven(RoleGiven):
     name: Text = Field(max_length=64, description="what the user signs in with; it stays")
 
 
+class IdentityGiven(Given):
+    """Either `subject`, of the provider that is configured, or `sha256`."""
+
+    subject: Text | None = Field(
+        None, max_length=255, description="what the identity provider calls the user"
+    )
+    issuer: Text | None = Field(
+        None, max_length=512, description="of another provider than the configured one"
+    )
+    claim: Text | None = Field(None, max_length=64, description="another claim than the configured one")
+    sha256: Text | None = Field(None, max_length=95, description="of the user's client certificate, in hex")
+
+
 class CompromiseGiven(Given):
     since: AwareDatetime = Field(
         description="what the key signed from then on is void; rather early than late"

@@ -16,6 +16,7 @@ from certuary.core.profile import Profile
 from certuary.core.values import serial_from_text, serial_to_text
 from certuary.errors import NotFound, SecondPersonNeeded
 from certuary.portal.api.answers import KeptChange
+from certuary.portal.api.identities import given_identity
 from certuary.portal.approving import keep_for_second_person
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
@@ -101,6 +102,14 @@ def _compromised(request: HttpRequest, name: str, given: Any) -> Kept:
     return "user-compromised", {"id": _record(request, "user", name).id, "since": since}
 
 
+def _identity(kind: str) -> Callable[..., Kept]:
+    def build(request: HttpRequest, name: str, given: Any) -> Kept:
+        identity = given_identity(request, given).to_json()
+        return kind, {"id": _record(request, "user", name).id, "identity": identity}
+
+    return build
+
+
 def _of(kind: str, record_kind: RecordKind, **more: object) -> Callable[..., Kept]:
     """Of an operation that names one record, and nothing else."""
 
@@ -138,6 +147,8 @@ KEPT: Final[Mapping[str, Callable[..., Kept]]] = {
     "enable_user": _of("user-enable", "user", enabled=True),
     "reset_user_password": _of("user-password", "user"),
     "delete_user_factors": _of("user-factors", "user"),
+    "bind_user_identity": _identity("identity-bind"),
+    "unbind_user_identity": _identity("identity-unbind"),
     "declare_user_compromised": _compromised,
 }
 """By the operation's name. What is said of broken seals is signed in the portal."""

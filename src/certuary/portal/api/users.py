@@ -15,12 +15,14 @@ from certuary.portal.api import answers
 from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.describe import Describer, fresh
 from certuary.portal.api.idempotency import Answer, answer_of, change
+from certuary.portal.api.identities import given_identity
 from certuary.portal.api.pages import PageQuery, after, cut
-from certuary.portal.api.schemas import CompromiseGiven, RoleGiven, UserGiven
+from certuary.portal.api.schemas import CompromiseGiven, IdentityGiven, RoleGiven, UserGiven
 from certuary.portal.deps import deps_of
 from certuary.portal.people import check_other, find_group_named, find_user_named, users_seen
 from certuary.portal.sessions import end_sessions_of
 from certuary.services.change_record import record_name
+from certuary.services.manage_identity import bind_identity, unbind_identity
 from certuary.services.manage_user import (
     NewUser,
     UserSaved,
@@ -117,6 +119,31 @@ def delete_user_factors(request: HttpRequest, name: str) -> Answer:
     _other(request, name)
     actor, deps = sign(request, caller_of(request))
     user = remove_authenticators(actor, name, deps)
+    return answer_of(_described(request, fresh(request, user)))
+
+
+@router.post("/{name}/identities", response=answers.User, summary="Bind an identity to a user", **_RESET)
+@change
+def bind_user_identity(request: HttpRequest, name: str, given: IdentityGiven) -> Answer:
+    """It opens the portal for them, and signs nothing. An identity is one user's: 409 where it is taken."""
+    find_user_named(request, name)
+    actor, deps = sign(request, caller_of(request))
+    user = bind_identity(actor, name, given_identity(request, given), deps)
+    return answer_of(_described(request, fresh(request, user)))
+
+
+@router.post(
+    "/{name}/identities/remove",
+    response=answers.User,
+    summary="Take an identity away from a user",
+    **_RESET,
+)
+@change
+def unbind_user_identity(request: HttpRequest, name: str, given: IdentityGiven) -> Answer:
+    """Sessions that it opened end with their next request."""
+    find_user_named(request, name)
+    actor, deps = sign(request, caller_of(request))
+    user = unbind_identity(actor, name, given_identity(request, given), deps)
     return answer_of(_described(request, fresh(request, user)))
 
 
