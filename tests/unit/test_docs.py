@@ -124,9 +124,9 @@ def test_every_command_and_option_is_documented() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_shows_exists(page: Path) -> None:
     known = commands()
-    for noun, rest in re.findall(r"(?m)(?:^|`|\$ )certuary ((?:[a-z-]+ ?){1,2})([^`\n]*)", page.read_text()):
+    for noun, rest in re.findall(r"(?m)(?:^|`|\$ )certuary ((?:[a-z-]+ ?){1,3})([^`\n]*)", page.read_text()):
         words = noun.split()
-        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), None)
+        name = next((" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in known), None)
         is_group = any(command.startswith(f"{words[0]} ") for command in known)
         assert name or (is_group and len(words) == 1), f"{page.name}: certuary {noun}"
         shown = set(re.findall(r"--[a-z][a-z-]+", rest))
