@@ -63,6 +63,30 @@ def test_a_change_is_kept_and_made_by_the_second_person(
     assert json.loads(second.get(path).content)["state"] == "approved"
 
 
+def test_an_identity_is_bound_and_taken_away_by_two(portal: Portal, first: Script, second: Script) -> None:
+    """Also one's own: it is no change of how one gets in that one makes alone."""
+    actor, deps = portal.changes_as()
+    switch_rule(actor, "user", enabled=True, deps=deps)
+    body = {"issuer": "https://id.example", "subject": "248289761001"}
+
+    def identities() -> object:
+        return second.get(f"/users/{first.username}").json()["identities"]
+
+    for path, left in (("identities", 1), ("identities/remove", 0)):
+        before = identities()
+        asked = first.post(f"/users/{first.username}/{path}", body)
+        assert asked.status_code == 202, asked.content
+        assert identities() == before
+        kept = json.loads(asked.content)
+        url = kept["url"].removeprefix("/api/v1")
+        assert "248289761001" in str(second.get(url).json()["shown"])
+        made = second.post(f"{url}/approve", {"digest": kept["digest"]})
+        assert made.status_code == 200, made.content
+        found = identities()
+        assert isinstance(found, list)
+        assert len(found) == left
+
+
 def test_who_asked_does_not_approve_it(portal: Portal, first: Script, second: Script) -> None:
     asked = json.loads(first.post("/groups", {"name": "Second plant"}).content)
     path = asked["url"].removeprefix("/api/v1")

@@ -238,6 +238,40 @@ def test_numbers_nodes_and_search_are_read(portal: Portal, script: Script) -> No
     assert narrow.get("/search?q=quickstart").json() == {"groups": []}
 
 
+def test_an_identity_is_bound_told_to_ca_administrators_alone_and_taken_away(
+    portal: Portal, script: Script
+) -> None:
+    officer, auditor = portal.user_of(OFFICER, ("GRP_001",)), script_of(portal, AUDITOR, ("GRP_001",))
+    oidc = {"issuer": "https://id.example", "subject": "248289761001"}
+    bound = script.post(f"/users/{officer}/identities", oidc)
+    assert bound.status_code == 200, bound.content
+    (identity,) = bound.json()["identities"]
+    assert identity == {"kind": "oidc", **oidc, "claim": "sub", "sha256": None}
+    script.post(f"/users/{officer}/identities", {"sha256": ":".join(["0A"] * 32)})
+    listed = script.get(f"/users/{officer}").json()["identities"]
+    assert [one["sha256"] for one in listed] == [None, "0a" * 32]
+    assert auditor.get(f"/users/{officer}").json()["identities"] is None
+    assert_problem(script.post(f"/users/{script.username}/identities", oidc), 409, "identity-taken")
+    left = script.post(f"/users/{officer}/identities/remove", oidc).json()["identities"]
+    assert [one["kind"] for one in left] == ["certificate"]
+    assert_problem(script.post(f"/users/{officer}/identities/remove", oidc), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"subject": "x"},
+        {"subject": "x", "sha256": "0a" * 32},
+        {"sha256": "0a"},
+        {"issuer": "https://id.example", "subject": ""},
+        {"issuer": "http://id.example", "subject": "x"},
+    ],
+)
+def test_what_names_no_identity_binds_none(script: Script, body: dict[str, str]) -> None:
+    assert_problem(script.post(f"/users/{script.username}/identities", body), 400, "identity")
+
+
 def test_a_token_is_listed_and_revoked_by_its_user_alone(portal: Portal, script: Script) -> None:
     other = script_of(portal, AUDITOR, ("GRP_001",))
     (listed,) = script.get("/tokens").json()["items"]

@@ -43,7 +43,7 @@ class BindIdentity:
         user = find_user(request, int(content["id"]))
         name = str(user.values["name"])
         bind_identity(actor, name, identity_from_json(content["identity"]), deps)
-        return Done(message=f"The identity is {name}'s", url=f"/users/{user.id}/")
+        return Done(message=f"{name} can sign in by this identity", url=f"/users/{user.id}/")
 
 
 class UnbindIdentity:
@@ -64,7 +64,7 @@ class UnbindIdentity:
         user = find_user(request, int(content["id"]))
         name = str(user.values["name"])
         unbind_identity(actor, name, identity_from_json(content["identity"]), deps)
-        return Done(message=f"The identity is no longer {name}'s", url=f"/users/{user.id}/")
+        return Done(message=f"{name} can no longer sign in by this identity", url=f"/users/{user.id}/")
 
 
 def _lines(identity: Identity) -> tuple[Line, ...]:
