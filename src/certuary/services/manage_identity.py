@@ -23,6 +23,7 @@ def bind_identity(actor: Actor, name: str, identity: Identity, deps: ChangeDeps)
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "binding an identity to a user")
+        _refuse_own_where_two(actor, name, changes, deps)
         _refuse_taken(identity, deps)
         known = identities_of(_as_it_is(user, changes))
         if len(known) >= MOST:
@@ -35,11 +36,22 @@ def unbind_identity(actor: Actor, name: str, identity: Identity, deps: ChangeDep
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "taking an identity away from a user")
+        _refuse_own_where_two(actor, name, changes, deps)
         known = identities_of(_as_it_is(user, changes))
         left = [one.to_json() for one in known if one.key != identity.key]
         if len(left) == len(known):
             raise NotFound(f"{name} has no such identity: {identity.in_words}")
         return changes.update(user, {"identities": left})
+
+
+def _refuse_own_where_two(actor: Actor, name: str, changes: RecordChanges, deps: ChangeDeps) -> None:
+    """Whose record changes cannot be the first person: their seal has to hold when the second signs."""
+    if actor.name == name and deps.approval is None and changes.rules()["user"].is_on:
+        raise Conflict(
+            "where changes of users take two persons, another CA Administrator asks for an identity of yours, and "
+            "you may approve it",
+            rule="own-role",
+        )
 
 
 def _refuse_taken(identity: Identity, deps: ChangeDeps) -> None:

@@ -107,14 +107,16 @@ def test_a_ca_administrator_alone_binds_and_nobody_else_to_themselves(place: Pla
             unbind_identity(actor, "olga", IDENTITY, signed_by(actor, deps))
 
 
-def test_where_changes_of_users_take_two_so_does_this_also_of_oneself(place: Place) -> None:
+def test_where_changes_of_users_take_two_so_does_this(place: Place) -> None:
     records, deps = place
     bind_identity(ROOT_USER, "olga", IDENTITY, deps)
     put_user(records, deps, SECOND)
     switch_rule(ROOT_USER, "user", enabled=True, deps=deps)
-    for name in ("olga", ROOT_USER.name):
-        with pytest.raises(SecondPersonNeeded):
-            bind_identity(ROOT_USER, name, CERTIFICATE, replace(deps, may_ask=True))
+    with pytest.raises(SecondPersonNeeded):
+        bind_identity(ROOT_USER, "olga", CERTIFICATE, replace(deps, may_ask=True))
+    for change, identity in ((bind_identity, CERTIFICATE), (unbind_identity, IDENTITY)):
+        with pytest.raises(Conflict, match="another CA Administrator asks"):
+            change(ROOT_USER, ROOT_USER.name, identity, replace(deps, may_ask=True))
     with pytest.raises(SecondPersonNeeded):
         unbind_identity(ROOT_USER, "olga", IDENTITY, replace(deps, may_ask=True))
     assert identities_of(user_of(records, "olga")) == (IDENTITY,)

@@ -64,17 +64,19 @@ def test_a_change_is_kept_and_made_by_the_second_person(
 
 
 def test_an_identity_is_bound_and_taken_away_by_two(portal: Portal, first: Script, second: Script) -> None:
-    """Also one's own: it is no change of how one gets in that one makes alone."""
+    """Of the second person, too; nobody asks for one of their own."""
     actor, deps = portal.changes_as()
     switch_rule(actor, "user", enabled=True, deps=deps)
     body = {"issuer": "https://id.example", "subject": "248289761001"}
 
+    assert_problem(first.post(f"/users/{first.username}/identities", body), 409, "own-role")
+
     def identities() -> object:
-        return second.get(f"/users/{first.username}").json()["identities"]
+        return second.get(f"/users/{second.username}").json()["identities"]
 
     for path, left in (("identities", 1), ("identities/remove", 0)):
         before = identities()
-        asked = first.post(f"/users/{first.username}/{path}", body)
+        asked = first.post(f"/users/{second.username}/{path}", body)
         assert asked.status_code == 202, asked.content
         assert identities() == before
         kept = json.loads(asked.content)

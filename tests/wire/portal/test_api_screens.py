@@ -269,7 +269,7 @@ def test_an_identity_is_bound_told_to_ca_administrators_alone_and_taken_away(
     ],
 )
 def test_what_names_no_identity_binds_none(script: Script, body: dict[str, str]) -> None:
-    assert_problem(script.post(f"/users/{script.username}/identities", body), 400, "identity")
+    assert_problem(script.post(f"/users/{script.username}/identities", body), 422, "identity")
 
 
 def test_a_token_is_listed_and_revoked_by_its_user_alone(portal: Portal, script: Script) -> None:
