@@ -123,6 +123,7 @@ OTHERS: dict[RecordKind, dict[str, str]] = {
         "compromised_keys": "NULL",
         "authenticators": """'["other"]'""",
         "must_change_password": "FALSE",
+        "identities": """'[{"kind": "certificate"}]'""",
     },
     "switch": {"name": "'two-persons.user'", "enabled": "FALSE"},
     "approval": {

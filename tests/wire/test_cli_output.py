@@ -119,12 +119,19 @@ def test_no_generated_password_is_kept_anywhere(shell: Shell) -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_there_is_help_at_every_level(noun: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([noun, "--help"]) == 0
-    verbs = re.findall(r"(?m)^│ ([a-z]+)  ", capsys.readouterr().out.partition("Commands")[2])
-    for verb in verbs:
-        assert main([noun, verb, "--help"]) == 0
-        assert "--home" in capsys.readouterr().out
+    verbs = help_of([noun], capsys)
     assert verbs or noun in ("init", "serve", "health")
+
+
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The commands that it lists, each of which has help of its own."""
+    assert main([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    verbs = re.findall(r"(?m)^│ ([a-z]+)  ", out.partition("Commands")[2])
+    for verb in verbs:
+        help_of([*words, verb], capsys)
+    assert verbs or "--home" in out
+    return verbs
 
 
 def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +157,7 @@ def test_what_nobody_expected_is_exit_code_70_and_tells_no_detail(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret path")
 
-    monkeypatch.setattr("certuary.cli.group.open_records", fail)
+    monkeypatch.setattr("certuary.cli.group.with_seals", fail)
     assert main(["--home", str(shell.home), "group", "list"]) == 70
     told = capsys.readouterr()
     assert "secret" not in told.err + told.out

@@ -132,5 +132,5 @@ def takes_two(request: HttpRequest, kind: str, content: Content) -> bool:
     return rule in states and states[rule].is_on
 
 
-_RULE_OF: Final = {"label": "profile", "certificate": "revocation"}
+_RULE_OF: Final = {"label": "profile", "certificate": "revocation", "identity": "user"}
 """The kinds of change whose rule is called otherwise."""

@@ -20,7 +20,7 @@ from certuary.store.database import read
 from certuary.store.events_by_time import SLACK, first_number_at
 from certuary.store.models import Application, AuditEvent, Certificate
 
-LOOKED_AT: Final = 5_000
+LOOKED_AT: Final = 2_000
 _EXPORTED: Final = 1000
 _TARGET_LENGTH: Final = 128
 SLACK_OF_NAMES: Final = timedelta(seconds=5)
