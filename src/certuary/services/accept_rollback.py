@@ -79,17 +79,15 @@ def accept_rollback(actor: Actor, deps: ChangeDeps) -> Accepted:
             "at": seals.moment_text(now),
             "instead_of": 0 if newest is None else newest.sequence,
         }
-        head = Head(instance=sealing.trust.instance, sequence=sequence, at=now, parts={})
-        seen = write_manifest(
-            transaction,
-            head,
-            entries,
-            sealing,
-            now,
+        head = Head(
+            instance=sealing.trust.instance,
             sequence=sequence,
+            at=now,
+            parts={},
             compromised=compromised_keys(deps.records, gate),
             accepted=accepted,
         )
+        seen = write_manifest(transaction, head, entries, sealing)
         detail = {
             **accepted,
             "sequence": sequence,

@@ -71,7 +71,8 @@ def seal_changes(
         compromised.update(_compromised(record))
     for key in gone:
         entries.setdefault(part_of(*key), dict(_part(gate, part_of(*key)))).pop(key.id, None)
-    return write_manifest(transaction, gate.head, entries, sealing, now, compromised=compromised)
+    head = replace(gate.head, sequence=gate.head.sequence + 1, at=now, compromised=compromised)
+    return write_manifest(transaction, head, entries, sealing)
 
 
 def write_manifest(
@@ -79,23 +80,18 @@ def write_manifest(
     head: Head,
     entries: Mapping[PartName, Mapping[int, Entry]],
     sealing: Sealing,
-    now: datetime,
-    **changes: object,
 ) -> Seen:
-    """The next manifest: the parts given, the others as they are. `changes` are fields of the head."""
+    """A manifest with that head, which names the parts given, and of the others those that it named."""
     digests = dict(head.parts)
     for name, part in entries.items():
         body = manifests.part_body(name, part)
         transaction.put_manifest_part(ManifestPartRow(kind=name.kind, number=name.number, body=body))
         digests[name] = manifests.body_digest(body)
-    following: dict[str, object] = {"sequence": head.sequence + 1, "at": now, "parts": digests, **changes}
-    body = replace(head, **following).to_body()  # type: ignore[arg-type]  # fields of the head, by name
+    body = replace(head, parts=digests).to_body()
     transaction.put_manifest(
         ManifestRow(body=body, signature=manifests.sign_head(body, sealing.operator.manifest))
     )
-    sequence = following["sequence"]
-    assert isinstance(sequence, int)
-    return Seen(instance=head.instance, sequence=sequence, digest=manifests.body_digest(body))
+    return Seen(instance=head.instance, sequence=head.sequence, digest=manifests.body_digest(body))
 
 
 def _first_manifest(sealing: Sealing) -> ManifestRow:

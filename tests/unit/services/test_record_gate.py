@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from certuary.core import seal as seals
-from certuary.core.manifest import Entry, PartName, part_of
+from certuary.core.manifest import Entry, Head, PartName, part_of
 from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal
 from certuary.services.change_record import ChangeDeps, change_records
@@ -145,9 +145,13 @@ def forged(records: MemoryRecords, deps: ChangeDeps, row: Record, **changes: obj
     part[key.id] = Entry(row.version, seals.entry_digest(statement, text), "forged")
     with records.transaction() as transaction:
         transaction.put_seal(row.kind, key.id, version=row.version, seal=text)
-        seen = write_manifest(transaction, gate.head, {part_of(*key): part}, sealing, NOW)
+        seen = write_manifest(transaction, following(gate.head), {part_of(*key): part}, sealing)
     sealing.high_water.rise(seen)
     return records.rows[row.kind, row.id]
+
+
+def following(head: Head) -> Head:
+    return replace(head, sequence=head.sequence + 1)
 
 
 def text_of(octets: bytes) -> str:
