@@ -13,7 +13,7 @@ from datetime import datetime
 from certuary.core import seal as seals
 from certuary.core.manifest import Entry, Head, PartName, part_of, read_head
 from certuary.errors import Conflict, InvalidSeal
-from certuary.services.change_record import ChangeDeps, audit_row
+from certuary.services.change_record import ChangeDeps, audit_row, sealing_of
 from certuary.services.entitlement import Actor, check_is_ca_administrator
 from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore, RecordTransaction
@@ -63,8 +63,7 @@ def compromised_keys(records: RecordStore, gate: LoneGate) -> dict[str, datetime
 
 def accept_rollback(actor: Actor, deps: ChangeDeps) -> Accepted:
     """`Conflict` when there is nothing to accept."""
-    assert deps.sealing is not None
-    sealing = deps.sealing
+    sealing = sealing_of(deps)
     check_is_ca_administrator(actor, "accepting a rollback")
     newest = sealing.high_water.newest()
     replaced = 0 if newest is None else newest.sequence

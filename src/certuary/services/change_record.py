@@ -54,7 +54,6 @@ from certuary.services.ports import (
 from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.revoke import Revocation, revoke_within
 from certuary.services.seal_changes import Sealing, open_gate, seal_changes
-from certuary.services.signing_key import OperatorKeys, Signer
 from certuary.services.two_persons import (
     APPROVED,
     RULES,
@@ -92,6 +91,13 @@ class ChangeDeps:
     sealing: Sealing | None = None
     approval: Approved | None = None
     may_ask: bool = False
+
+
+def sealing_of(deps: ChangeDeps) -> Sealing:
+    """`NotPermitted` where nobody has signed in."""
+    if deps.sealing is None:
+        raise NotPermitted("a sealed record is changed by a user who has signed in, and by nobody else")
+    return deps.sealing
 
 
 @contextmanager
@@ -144,18 +150,9 @@ class RecordChanges:
         self.now = deps.clock.now()
 
     @property
-    def operator(self) -> OperatorKeys:
-        """What certifies users' signing keys."""
-        return self._sealing().operator
-
-    @property
-    def signer(self) -> Signer:
-        return self._sealing().signer
-
-    @property
     def sealing(self) -> Sealing:
         """`NotPermitted` where nobody has signed in."""
-        return self._sealing()
+        return sealing_of(self._deps)
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return self._transaction.find(kind, **match)
@@ -286,7 +283,12 @@ class RecordChanges:
         approved = self._deps.approval
         if approved is not None:
             approval = check_second_person(
-                approved, self._actor, self.signer.certificate, self._transaction, self._open_gate(), self.now
+                approved,
+                self._actor,
+                self.sealing.signer.certificate,
+                self._transaction,
+                self._open_gate(),
+                self.now,
             )
             if self._needed and approval.values["kind"] not in self._needed:
                 raise Conflict(f"the change takes an approval about: {_titles(self._needed)}")
@@ -354,7 +356,7 @@ class RecordChanges:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
         if not self._touched and not self._forgotten:
             return None
-        sealing, gate = self._sealing(), self._open_gate()
+        sealing, gate = self.sealing, self._open_gate()
         return seal_changes(self._transaction, self._touched, gate, sealing, self.now, gone=self._forgotten)
 
     def _note_rule(self, kind: RecordKind, before: Values | None, after: Values | None) -> None:
@@ -382,17 +384,12 @@ class RecordChanges:
 
     def _touch(self, record: Record) -> None:
         if record.kind in SEALED_KINDS:
-            self._sealing()
+            sealing_of(self._deps)
             self._touched[key_of(record)] = None
-
-    def _sealing(self) -> Sealing:
-        if self._deps.sealing is None:
-            raise NotPermitted("a sealed record is changed by a user who has signed in, and by nobody else")
-        return self._deps.sealing
 
     def _open_gate(self) -> RecordGate:
         if self._gate is None:
-            self._gate = open_gate(self._transaction, self._sealing())
+            self._gate = open_gate(self._transaction, self.sealing)
         return self._gate
 
     def _group_of(self, certificate: CertificateRow) -> int | None:

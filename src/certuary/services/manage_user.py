@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, record_name
+from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, record_name, sealing_of
 from certuary.services.entitlement import (
     CA_ADMINISTRATOR,
     Actor,
@@ -78,16 +78,17 @@ def add_user(actor: Actor, request: NewUser, passwords: Passwords, deps: ChangeD
         raise InvalidValue(f"a user of role {role} belongs to at least one group: --group", rule="user-group")
     password = generate_password() if request.password is None else checked_password(request.password)
     name = checked_name(request.name, "a user")
+    # Before the transaction, in which nobody else may write: it takes tens of milliseconds.
+    key = make_signing_key(name, password, passwords, sealing_of(deps).operator, deps.clock.now())
+    values = new_user_values(
+        name,
+        role,
+        group_ids,
+        passwords.hash(password),
+        key,
+        must_change_password=request.password is None,
+    )
     with change_records(actor, deps) as changes:
-        key = make_signing_key(name, password, passwords, changes.operator, changes.now)
-        values = new_user_values(
-            name,
-            role,
-            group_ids,
-            passwords.hash(password),
-            key,
-            must_change_password=request.password is None,
-        )
         record = changes.create("user", values)
     return UserSaved(record=record, generated_password=password if request.password is None else None)
 
@@ -131,18 +132,27 @@ def set_user_password(
     """One's own key is wrapped anew; of another, whose old password nobody here knows, the key is replaced."""
     user = find_named(deps.records, "user", name)
     new = generate_password() if password is None else checked_password(password)
+    is_own = name == actor.name
+    # Before the transaction, as in `add_user`.
+    values: dict[str, object] = {
+        "password_hash": passwords.hash(new),
+        "must_change_password": password is None and not is_own,
+        **_signing_columns(name, new, passwords, deps, is_own=is_own),
+    }
     with change_records(actor, deps) as changes:
-        values: dict[str, object] = {
-            "password_hash": passwords.hash(new),
-            "must_change_password": password is None and name != actor.name,
-        }
-        if name == actor.name:
-            values["signing_key"] = wrap(changes.signer.key, name, new, passwords)
-        else:
+        if not is_own:
             check_is_ca_administrator(actor, "giving somebody else a new password")
-            values |= make_signing_key(name, new, passwords, changes.operator, changes.now).columns
         record = changes.update(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
+
+
+def _signing_columns(
+    name: str, password: str, passwords: Passwords, deps: ChangeDeps, *, is_own: bool
+) -> Mapping[str, object]:
+    sealing = sealing_of(deps)
+    if is_own:
+        return {"signing_key": wrap(sealing.signer.key, name, password, passwords)}
+    return make_signing_key(name, password, passwords, sealing.operator, deps.clock.now()).columns
 
 
 def change_user(actor: Actor, name: str, *, role: str, groups: Sequence[str], deps: ChangeDeps) -> Record:
@@ -200,15 +210,15 @@ def recover_user(
     signer = Signer(actor=actor_of(user), certificate=made.certificate, key=made.key)
     sealing = Sealing(operator=operator, high_water=high_water, signer=signer)
     actor = Actor(name=RECOVERER, role=CA_ADMINISTRATOR, kind="system")
+    values = {
+        "password_hash": passwords.hash(new),
+        "enabled": True,
+        "authenticators": [],
+        "must_change_password": password is None,
+        "identities": [],
+        **made.columns,
+    }
     with change_records(actor, replace(deps, sealing=sealing)) as changes:
-        values = {
-            "password_hash": passwords.hash(new),
-            "enabled": True,
-            "authenticators": [],
-            "must_change_password": password is None,
-            "identities": [],
-            **made.columns,
-        }
         changes.drop_authenticators(user)
         record = changes.recover(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
@@ -222,8 +232,8 @@ def declare_key_compromised(
     if name == actor.name:
         raise Conflict("another CA Administrator declares your key compromised, not you")
     certificate = certificate_of(user)
-    assert deps.sealing is not None
-    gate = RecordGate.open(deps.records, deps.sealing.trust, deps.sealing.high_water)
+    sealing = sealing_of(deps)
+    gate = RecordGate.open(deps.records, sealing.trust, sealing.high_water)
     signed = signed_with(certificate, since, deps.records, gate)
     with change_records(actor, deps) as changes:
         check_is_ca_administrator(actor, "declaring a signing key compromised")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +25,8 @@ from certuary.services.manage_user import (
     set_user_enabled,
     set_user_password,
 )
+from certuary.services.passwords import Passwords
+from certuary.services.ports import RecordTransaction
 from certuary.services.record_gate import Key
 from tests.memory_records import NOW, MemoryRecords
 from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
@@ -394,3 +398,53 @@ def test_a_new_password_ends_the_need_for_one() -> None:
         changes.update(saved.record, {"must_change_password": True})
     changed = set_user_password(AUDITOR_1, "auditor-1", "a better one", PASSWORDS, deps)
     assert changed.record.values["must_change_password"] is False
+
+
+class WatchedRecords(MemoryRecords):
+    """Says whether a transaction is open, in which nobody else can write."""
+
+    is_open = False
+
+    @contextmanager
+    def watched(self) -> Iterator[RecordTransaction]:
+        with super()._transaction() as transaction:
+            WatchedRecords.is_open = True
+            try:
+                yield transaction
+            finally:
+                WatchedRecords.is_open = False
+
+    def transaction(self) -> AbstractContextManager[RecordTransaction]:
+        return self.watched()
+
+
+class WatchedPasswords(Passwords):
+    """Refuses the slow work while a transaction is open."""
+
+    def hash(self, password: str) -> str:
+        assert not WatchedRecords.is_open
+        return super().hash(password)
+
+    def wrapping_key(self, password: str, salt: bytes, info: bytes) -> bytes:
+        assert not WatchedRecords.is_open
+        return super().wrapping_key(password, salt, info)
+
+
+@pytest.mark.parametrize("what", ["a new user", "the own password", "another's password", "a recovery"])
+def test_nobody_waits_in_the_database_for_a_password_to_be_hashed(what: str) -> None:
+    records, deps = installation()
+    put_user(records, deps, ROOT_USER)
+    put_user(records, deps, OFFICER_1)
+    watched, passwords = WatchedRecords(), WatchedPasswords(b"pepper")
+    watched.__dict__ = records.__dict__
+    deps = replace(deps, records=watched)
+    if what == "a new user":
+        add_user(ROOT_USER, new(), passwords, deps)
+    elif what == "a recovery":
+        high_water = sealing_of(deps).high_water
+        recover_user("officer-1", "another password", passwords, operator(), high_water, deps)
+    else:
+        name = "root-user" if what == "the own password" else "officer-1"
+        set_user_password(ROOT_USER, name, "another password", passwords, deps)
+    assert not WatchedRecords.is_open
+    assert records.audit[-1].kind.startswith("user.")
