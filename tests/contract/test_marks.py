@@ -15,7 +15,8 @@ from certuary.core.certificate import build_root, sign_plan
 from certuary.core.values import key_hash, serial_to_text
 from certuary.errors import InvalidMark
 from certuary.services.ports import CertificateRow, Record
-from certuary.services.verify_marks import MarkFinding, verify_marks
+from certuary.services.verify_marks import verify_marks
+from certuary.services.verify_seals import Finding
 from certuary.store.batch_rows import CERTIFICATE_COLUMNS
 from certuary.store.certificates import DjangoCertificateReader
 from certuary.store.crls import DjangoCrlStore
@@ -65,7 +66,7 @@ def sql(statement: str, parameters: list[str] | None = None) -> None:
         cursor.execute(statement, parameters or [])
 
 
-def findings(progress: Callable[[int, int], None] = lambda done, total: None) -> list[MarkFinding]:
+def findings(progress: Callable[[int, int], None] = lambda done, total: None) -> list[Finding]:
     return list(verify_marks(DjangoMarkedRows(), MARKER, [AUTHORITY], progress))
 
 

@@ -135,14 +135,12 @@ def _mark_findings(shared: Invocation) -> Iterator[Finding]:
 
     tell = progress()
     marker = home_marker(settings, unlock_keys(settings))
-    found = verify_marks(
+    return verify_marks(
         DjangoMarkedRows(),
         marker,
         records.all("authority"),
         lambda done, total: tell(f"{done:,} of about {total:,} certificates verified"),
     )
-    for one in found:
-        yield Finding(kind=one.kind, name=one.name, reason=one.reason)
 
 
 def _shown(shared: Invocation, kind: str, name: str) -> Shown:

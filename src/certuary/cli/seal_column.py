@@ -8,7 +8,7 @@ from certuary.cli.invocation import Invocation
 from certuary.cli.session import one_moment, open_gate, open_settings
 from certuary.errors import InvalidSeal
 from certuary.services.ports import Record, RecordKind, RecordStore
-from certuary.services.record_gate import RecordGate, key_of
+from certuary.services.record_gate import NAME_COLUMNS, RecordGate, key_of
 from certuary.services.trusted_feed import MISSING
 
 HOLDS = "holds"
@@ -41,7 +41,7 @@ class SealColumn:
             return []
         numbers = {key_of(record).id for record in there}
         return [
-            {"id": number, ("code" if kind == "group" else "name"): entry.name, "seal": f"broken: {MISSING}"}
+            {"id": number, NAME_COLUMNS.get(kind, "name"): entry.name, "seal": f"broken: {MISSING}"}
             for number, entry in self._gate.entries(kind).items()
             if number not in numbers
         ]

@@ -14,17 +14,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-import rfc8785
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from certuary.core.audit_chain import Head
+from certuary.core.canonical_json import canonical_json
+from certuary.core.seal import is_signed, sign
 from certuary.core.values import time_from_text, time_to_text
 from certuary.errors import AuditBroken
 
 FIRST: Final = 1
-_ALGORITHM: Final = ec.ECDSA(SHA256())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class Checkpoint:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, key: ec.EllipticCurvePrivateKey) -> SignedCheckpoint:
-    body = rfc8785.dumps(
+    body = canonical_json(
         {
             "instance": checkpoint.instance,
             "number": checkpoint.number,
@@ -70,16 +68,14 @@ def sign_checkpoint(checkpoint: Checkpoint, key: ec.EllipticCurvePrivateKey) -> 
         number=checkpoint.number,
         at=checkpoint.at,
         body=body.decode(),
-        signature=key.sign(body, _ALGORITHM),
+        signature=sign(key, body),
     )
 
 
 def open_checkpoint(signed: SignedCheckpoint, key: ec.EllipticCurvePublicKey) -> Checkpoint:
     """What it says. `AuditBroken` when the key did not sign it, or it is not what `sign_checkpoint` writes."""
-    try:
-        key.verify(signed.signature, signed.body.encode(errors="replace"), _ALGORITHM)
-    except InvalidSignature:
-        raise AuditBroken("its signature is not that of this installation's checkpoint key") from None
+    if not is_signed(key, signed.signature, signed.body.encode(errors="replace")):
+        raise AuditBroken("its signature is not that of this installation's checkpoint key")
     checkpoint = read_body(signed.body)
     if (checkpoint.number, checkpoint.at) != (signed.number, signed.at):
         raise AuditBroken(f"its body is that of checkpoint {checkpoint.number}")

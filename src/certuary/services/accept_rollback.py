@@ -17,8 +17,8 @@ from certuary.services.change_record import ChangeDeps, audit_row, sealing_of
 from certuary.services.entitlement import Actor, check_is_ca_administrator
 from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore, RecordTransaction
-from certuary.services.record_gate import RecordGate, Signed, key_of, name_of, sealed_columns
-from certuary.services.seal_changes import Sealing, write_manifest
+from certuary.services.record_gate import RecordGate, Signed, key_of, name_of
+from certuary.services.seal_changes import Sealing, compromised_keys_of, write_manifest
 from certuary.services.trust import Trust
 from certuary.services.verify_seals import Finding
 
@@ -44,8 +44,7 @@ class LoneGate:
 
     def digest(self, record: Record) -> str:
         """What a manifest holds of it."""
-        statement = self._gate.statement(record, sealed_columns(record), record.version)
-        return seals.entry_digest(statement, record.seal)
+        return seals.entry_digest(self._gate.statement(record), record.seal)
 
     def is_compromised(self, certificate: bytes) -> bool:
         return seals.fingerprint(certificate) in compromised_keys(self._records, self)
@@ -55,9 +54,8 @@ def compromised_keys(records: RecordStore, gate: LoneGate) -> dict[str, datetime
     """As the users' records say, of those whose own seals hold."""
     found: dict[str, datetime] = {}
     for user in records.all("user"):
-        keys = user.values.get("compromised_keys")
-        if isinstance(keys, dict) and _passes(user, gate) is None:
-            found |= {fingerprint: datetime.fromisoformat(since) for fingerprint, since in keys.items()}
+        if _passes(user, gate) is None:
+            found |= compromised_keys_of(user)
     return found
 
 

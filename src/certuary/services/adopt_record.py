@@ -15,7 +15,7 @@ from certuary.services.change_record import ChangeDeps, change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_named, nearest
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind, RecordStore
-from certuary.services.record_gate import RecordGate, sealed_columns
+from certuary.services.record_gate import RecordGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,9 @@ def show_record(records: RecordStore, gate: RecordGate, kind: RecordKind, name: 
 
 def describe_seal(record: Record, gate: RecordGate) -> Shown:
     """Of a record that is retired, which no manifest lists, its own seal alone is asked."""
-    statement = gate.statement(record, sealed_columns(record), record.version)
+    statement = gate.statement(record)
     try:
-        if record.removed_at is None:
-            gate.check(record)
-        else:
-            gate.check_alone(record)
+        gate.check_as_it_stands(record)
         problem = None
     except InvalidSeal as refusal:
         problem = refusal.detail

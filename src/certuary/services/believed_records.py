@@ -20,7 +20,7 @@ from certuary.services.ports import (
     RecordTransaction,
     Subject,
 )
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import RecordGate, name_of
 
 
 class BelievedRecords:
@@ -82,13 +82,11 @@ class BelievedRecords:
             return record
         self._take_manifest()
         try:
-            if record.removed_at is None:
-                self._gate.check(record)
-            else:
-                self._gate.check_alone(record)
+            self._gate.check_as_it_stands(record)
         except InvalidSeal as problem:
-            name = record.values.get("name")
-            raise InvalidSeal(f"{record.kind} {name!r} cannot be believed: {problem.detail}") from None
+            raise InvalidSeal(
+                f"{record.kind} {name_of(record)!r} cannot be believed: {problem.detail}"
+            ) from None
         return record
 
     def _take_manifest(self) -> None:

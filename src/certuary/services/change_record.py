@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from certuary.core.mark import Marker
+from certuary.core.seal import SECRET_COLUMNS
 from certuary.core.values import serial_to_text
 from certuary.errors import (
     Conflict,
@@ -51,7 +52,7 @@ from certuary.services.ports import (
     RecordTransaction,
     SignedOrder,
 )
-from certuary.services.record_gate import Key, RecordGate, key_of
+from certuary.services.record_gate import Key, RecordGate, key_of, name_of
 from certuary.services.revoke import Revocation, revoke_within
 from certuary.services.seal_changes import Sealing, open_gate, seal_changes
 from certuary.services.two_persons import (
@@ -66,8 +67,6 @@ from certuary.services.two_persons import (
     rule_states,
 )
 
-_NAME_COLUMN: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
-_SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key"})
 _TARGET_LENGTH: Final = 128
 _WITHDRAWN: Final = "the application was rotated, disabled or removed before a worker fulfilled it"
 
@@ -179,13 +178,13 @@ class RecordChanges:
         if record.kind == "profile" and "toml" in values:
             updated = self._add_profile_version(before, _next_version(before), values)
         self._audit(f"{record.kind}.changed", before, before.values, updated.values)
-        if record_name(updated) != record_name(before):
+        if name_of(updated) != name_of(before):
             # What was done until now stands under the old name: who asks for the new one is led there.
             self._audit(
                 f"{record.kind}.renamed",
                 updated,
-                {"name": record_name(before)},
-                {"name": record_name(updated)},
+                {"name": name_of(before)},
+                {"name": name_of(updated)},
             )
         return updated
 
@@ -197,7 +196,7 @@ class RecordChanges:
         check_is_ca_administrator(self._actor, "signing a record as it stands")
         current = self._transaction.find(record.kind, id=record.id)
         if current is None or current.values != record.values:
-            raise Conflict(f"{record_name(record)!r} was changed in the meantime; look at it again")
+            raise Conflict(f"{name_of(record)!r} was changed in the meantime; look at it again")
         self._note_rule(record.kind, None, {"id": record.id, **record.values})
         self._touch(record)
         self._audit(f"{record.kind}.adopted", record, {}, {})
@@ -308,7 +307,7 @@ class RecordChanges:
         check_may_change(self._actor, "application", before=state, after=state)
         self._note_rule("application", state, state)
         self._transaction.add_order(order)
-        target = f"application:{record_name(current)}"
+        target = f"application:{name_of(current)}"
         self._transaction.add_audit(
             audit_row(
                 "certificate.ordered", self._actor, target, {"order": order.order.id, **detail}, self._deps
@@ -407,7 +406,7 @@ class RecordChanges:
     def _current(self, record: Record) -> Record:
         current = self._transaction.find(record.kind, id=record.id)
         if current is None:
-            raise NotFound(f"{record_name(record)!r} was removed in the meantime")
+            raise NotFound(f"{name_of(record)!r} was removed in the meantime")
         if current.kind in SEALED_KINDS and key_of(current) not in self._touched:
             self._check_seal(current)
         return current
@@ -417,7 +416,7 @@ class RecordChanges:
             self._open_gate().check(record)
         except InvalidSeal as problem:
             raise InvalidSeal(
-                f"{record.kind} {record_name(record)!r} is not changed while its seal does not hold: {problem.detail}"
+                f"{record.kind} {name_of(record)!r} is not changed while its seal does not hold: {problem.detail}"
             ) from None
 
     def _add_profile_version(self, profile: Record, number: int, values: Values) -> Record:
@@ -448,7 +447,7 @@ class RecordChanges:
         if after:
             detail["after"] = _described(after, changed)
         detail |= _told(self._deps.approval)
-        target = f"{record.kind}:{record_name(record)}"
+        target = f"{record.kind}:{name_of(record)}"
         self._transaction.add_audit(audit_row(kind, self._actor, target, detail, self._deps))
 
     def _audit_approval(self, state: str, approval: Record, reason: str = "") -> None:
@@ -456,7 +455,7 @@ class RecordChanges:
         values = approval.values
         detail = {key: values[key] for key in ("kind", "change", "title", "requester")}
         detail |= {"digest": digest_of(approval)} | ({"reason": reason} if reason else {})
-        target = f"approval:{record_name(approval)}"
+        target = f"approval:{name_of(approval)}"
         self._transaction.add_audit(audit_row(f"approval.{state}", self._actor, target, detail, self._deps))
 
 
@@ -469,14 +468,9 @@ def _told(approved: Approved | None) -> dict[str, object]:
     if approved is None:
         return {}
     return {
-        "approval": record_name(approved.record),
+        "approval": name_of(approved.record),
         "requested_by": str(approved.record.values["requester"]),
     }
-
-
-def record_name(record: Record) -> str:
-    """What people call a record: its name, a group's code, a property's key."""
-    return str(record.values.get(_NAME_COLUMN.get(record.kind, "name"), record.id))
 
 
 def _columns(kind: RecordKind, values: Values) -> dict[str, object]:
@@ -495,7 +489,7 @@ def _described(values: Values, keys: list[str]) -> dict[str, object]:
 
 def _plain(key: str, value: object) -> object:
     """A value as JSON: never a secret, and a digest where the value itself is long."""
-    if key in _SECRET_COLUMNS:
+    if key in SECRET_COLUMNS:
         return "(secret)"
     if key == "toml" and isinstance(value, str):
         return f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"

@@ -9,7 +9,7 @@ from typing import Final
 
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, record_name, sealing_of
+from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, sealing_of
 from certuary.services.entitlement import (
     CA_ADMINISTRATOR,
     Actor,
@@ -23,7 +23,7 @@ from certuary.services.high_water import HighWater
 from certuary.services.names_and_times import checked_name, checked_password
 from certuary.services.passwords import Passwords, generate_password
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore
-from certuary.services.record_gate import RecordGate
+from certuary.services.record_gate import RecordGate, name_of
 from certuary.services.seal_changes import Sealing
 from certuary.services.signing_key import (
     NewSigningKey,
@@ -259,7 +259,7 @@ def signed_with(
             found.append(
                 SignedRecord(
                     kind=record.kind,
-                    name=record_name(record),
+                    name=name_of(record),
                     at=signed.at,
                     is_void=signed.at >= since,
                 )

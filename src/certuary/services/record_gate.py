@@ -19,7 +19,7 @@ from certuary.core.manifest import WAY_OUT, Entry, Head, PartName, body_digest, 
 from certuary.core.operator_ca import user_key
 from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal, NotPermitted
-from certuary.services.entitlement import Actor, Values, check_may_change
+from certuary.services.entitlement import Actor, check_may_change
 from certuary.services.high_water import HighWater, Seen, refuse_older
 from certuary.services.ports import (
     ManifestPartRow,
@@ -31,6 +31,9 @@ from certuary.services.ports import (
 from certuary.services.trust import Trust
 
 _NO_MANIFEST: Final = f"the database holds no manifest; {WAY_OUT}"
+NAME_COLUMNS: Final[Mapping[RecordKind, str]] = {"group": "code", "property": "property_key"}
+"""Where it is another one than `name`."""
+
 _KEPT_KEYS: Final = 1024
 _KEPT_RESULTS: Final = 200_000
 
@@ -157,13 +160,11 @@ class RecordGate:
     def check(self, record: Record) -> Signed:
         """`InvalidSeal`, with the reason, for a record that is not to be believed."""
         _refuse_unreadable(record)
-        key = key_of(record)
-        entry = self._entry_of(record, key)
-        columns = sealed_columns(record)
-        statement = self.statement(record, columns, record.version)
+        entry = self._entry_of(record, key_of(record))
+        statement = self.statement(record)
         digest = seals.entry_digest(statement, record.seal)
         if digest != entry.digest:
-            raise InvalidSeal(_what_differs(record, columns))
+            raise InvalidSeal(_what_differs(record))
         if digest in self._refused:
             raise InvalidSeal(self._refused[digest])
         signed = self._signed.get(digest)
@@ -210,19 +211,24 @@ class RecordGate:
         For records that are retired, which no manifest lists, and for making a manifest anew.
         """
         _refuse_unreadable(record)
-        statement = self.statement(record, sealed_columns(record), record.version)
+        statement = self.statement(record)
         seal = Seal.from_text(record.seal)
         seals.check_countersignature(seal, statement, self._trust.manifest_key)
         self._check_signer(seal, statement, record)
         return Signed(seal.signer, seal.at, seals.fingerprint(seal.certificate))
 
-    def statement(self, record: Record, columns: Values, version: int) -> bytes:
+    def check_as_it_stands(self, record: Record) -> Signed:
+        """A record that is retired, too, for which its own seal speaks alone."""
+        return self.check(record) if record.removed_at is None else self.check_alone(record)
+
+    def statement(self, record: Record, version: int | None = None) -> bytes:
+        """What is signed of it, as the version given; without one, as the version that it says it is."""
         return seals.statement(
             instance=self._trust.instance,
             kind=record.kind,
             record_id=key_of(record).id,
-            version=version,
-            columns=columns,
+            version=record.version if version is None else version,
+            columns=sealed_columns(record),
         )
 
     def is_compromised(self, certificate: bytes) -> bool:
@@ -288,8 +294,8 @@ def key_of(record: Record) -> Key:
 
 
 def name_of(record: Record) -> str:
-    """What people call it: a group by its code."""
-    return str(record.values["code" if record.kind == "group" else "name"])
+    """What people call a record: its name, a group's code, a property's key."""
+    return str(record.values.get(NAME_COLUMNS.get(record.kind, "name"), record.id))
 
 
 def sealed_columns(record: Record) -> dict[str, object]:
@@ -302,11 +308,11 @@ def _refuse_unreadable(record: Record) -> None:
         raise InvalidSeal("it holds a value that cannot be read")
 
 
-def _what_differs(record: Record, columns: Values) -> str:
+def _what_differs(record: Record) -> str:
     if not record.seal:
         return "its seal was removed"
     seal = Seal.from_text(record.seal)
-    changed = seals.changed_columns(seal, columns)
+    changed = seals.changed_columns(seal, sealed_columns(record))
     when = f"{seal.signer!r} signed on {seal.at:%Y-%m-%dT%H:%M:%SZ}"
     if not changed:
         return f"its seal is not the one that {when}"

@@ -68,7 +68,7 @@ def seal_changes(
             part[key.id] = Entry(version, digest, name_of(record))
         else:
             part.pop(key.id, None)
-        compromised.update(_compromised(record))
+        compromised.update(compromised_keys_of(record))
     for key in gone:
         entries.setdefault(part_of(*key), dict(_part(gate, part_of(*key)))).pop(key.id, None)
     head = replace(gate.head, sequence=gate.head.sequence + 1, at=now, compromised=compromised)
@@ -126,7 +126,7 @@ def _seal(
     now: datetime,
 ) -> str:
     columns = sealed_columns(record)
-    statement = gate.statement(record, columns, version)
+    statement = gate.statement(record, version)
     signer = sealing.signer
     seal = seals.sign_statement(
         statement,
@@ -144,8 +144,15 @@ def _seal(
     return seals.entry_digest(statement, text)
 
 
-def _compromised(record: Record) -> dict[str, datetime]:
+def compromised_keys_of(record: Record) -> dict[str, datetime]:
+    """Since when signing certificates, by their fingerprints, are not to be believed, as a user's record says."""
     keys = record.values.get("compromised_keys") if record.kind == "user" else None
     if not isinstance(keys, dict):
         return {}
-    return {fingerprint: datetime.fromisoformat(since) for fingerprint, since in keys.items()}
+    try:
+        return {fingerprint: datetime.fromisoformat(since) for fingerprint, since in keys.items()}
+    except (TypeError, ValueError):
+        # Nobody signed that, and nobody can: whoever adopts the record as it stands is told so.
+        raise InvalidSeal(
+            "its compromised keys cannot be read; put the row back as a backup has it"
+        ) from None

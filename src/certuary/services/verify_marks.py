@@ -6,7 +6,6 @@ A certificate's DER must also be what its record says, signed by its authority.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from cryptography import x509
@@ -25,6 +24,7 @@ from certuary.services.ports import (
     Record,
     UnreadableRow,
 )
+from certuary.services.verify_seals import Finding
 
 MarkedKind = Literal["certificate", "crl", "profile-version"]
 Progress = Callable[[int, int], None]
@@ -33,18 +33,9 @@ Row = TypeVar("Row", CertificateRow, CrlRow, ProfileVersionRow)
 _TELL_EVERY = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkFinding:
-    """A row that cannot be believed: its kind, what it is called, and why not."""
-
-    kind: MarkedKind
-    name: str
-    reason: str
-
-
 def verify_marks(
     rows: MarkedRows, marker: Marker, authorities: Iterable[Record], progress: Progress
-) -> Iterator[MarkFinding]:
+) -> Iterator[Finding]:
     """`authorities` are the records of that kind. `progress` is told how many certificates of how many are done."""
     issuers = {authority.id: _certificate(authority) for authority in authorities}
     yield from _verify_certificates(rows, marker, issuers, progress)
@@ -56,7 +47,7 @@ def verify_marks(
 
 def _verify_certificates(
     rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate], progress: Progress
-) -> Iterator[MarkFinding]:
+) -> Iterator[Finding]:
     def check(row: CertificateRow) -> None:
         marker.check_certificate(row)
         check_certificate_der(row, issuers.get(row.authority_id))
@@ -72,14 +63,14 @@ def _verify_certificates(
 
 def _finding(
     kind: MarkedKind, row: Row | UnreadableRow, name_of: Callable[[Row], str], check: Callable[[Row], None]
-) -> Iterator[MarkFinding]:
+) -> Iterator[Finding]:
     if isinstance(row, UnreadableRow):
-        yield MarkFinding(kind=kind, name=f"row {row.id}", reason="it holds a value that cannot be read")
+        yield Finding(kind=kind, name=f"row {row.id}", reason="it holds a value that cannot be read")
         return
     try:
         check(row)
     except InvalidMark as problem:
-        yield MarkFinding(kind=kind, name=name_of(row), reason=problem.detail)
+        yield Finding(kind=kind, name=name_of(row), reason=problem.detail)
 
 
 def check_certificate_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from certuary.errors import Conflict, NotFound
+from certuary.errors import Conflict, InvalidSeal, NotFound
 from certuary.services.adopt_record import Shown, adopt_record, forget_record, parse_kind, show_record
 from certuary.services.change_record import change_records
+from certuary.services.record_gate import Key
 from certuary.services.verify_seals import verify_seals
 from tests.unit.services.attacks import ATTACKS, LINE_1, Attack, Victim, victim
 from tests.unit.services.change_fixtures import ROOT_USER
@@ -122,3 +123,13 @@ def test_a_retired_record_that_was_altered_is_found() -> None:
     gone = at.records.gone[LINE_1]
     at.records.gone[LINE_1] = replace(gone, values={**gone.values, "group_id": 2})
     assert findings(at) == [("application", "line-1 (removed)")]
+
+
+@pytest.mark.parametrize("since", [5, "yesterday"])
+def test_a_user_whose_compromised_keys_are_no_times_is_not_signed(since: object) -> None:
+    at = victim()
+    user = Key("user", 1)
+    at.set_column(user, compromised_keys={"ab": since})
+    shown = show_record(at.records, gate_of(at.records, at.deps), "user", str(at.row(user).values["name"]))
+    with pytest.raises(InvalidSeal, match="its compromised keys cannot be read; put the row back"):
+        adopt_record(ROOT_USER, shown, shown.digest, at.deps)

@@ -11,11 +11,11 @@ from certuary.services.change_record import (
     ChangeDeps,
     add_audit_event,
     change_records,
-    record_name,
     require_ca_administrator,
 )
 from certuary.services.entitlement import Actor
 from certuary.services.ports import CertificateRow, Record, RecordKind
+from certuary.services.record_gate import name_of
 from tests.memory_records import MARKER, NOW
 from tests.unit.services.attacks import LINE_1, victim
 from tests.unit.services.change_fixtures import (
@@ -263,7 +263,7 @@ def test_an_event_without_a_record_is_committed_on_its_own() -> None:
 )
 def test_a_record_is_called_what_people_call_it(kind: str, values: dict[str, object], name: str) -> None:
     record = Record(kind=kind, id=5, revision=1, values=values)  # type: ignore[arg-type]  # a table of cases
-    assert record_name(record) == name
+    assert name_of(record) == name
 
 
 def test_what_takes_a_ca_administrator_is_refused_to_others_and_audited() -> None:

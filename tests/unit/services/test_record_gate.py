@@ -139,7 +139,7 @@ def forged(records: MemoryRecords, deps: ChangeDeps, row: Record, **changes: obj
     text = json.dumps({**json.loads(row.seal), **changes})
     sealing = sealing_of(deps)
     gate = gate_of(records, deps)
-    statement = gate.statement(row, {**row.values, "removed_at": None}, row.version)
+    statement = gate.statement(row)
     key = key_of(row)
     part = dict(gate.part(part_of(*key)) or {})
     part[key.id] = Entry(row.version, seals.entry_digest(statement, text), "forged")

@@ -17,8 +17,8 @@ from certuary.portal.authority_files import authority_file, check_readable
 from certuary.portal.deps import deps_of
 from certuary.portal.downloads import download
 from certuary.services.authorities import certificate_der, export_certificates
-from certuary.services.change_record import record_name
 from certuary.services.find_record import find_named
+from certuary.services.record_gate import name_of
 from certuary.store.crls import DjangoCrlStore
 
 router = Router(tags=["Authorities"])
@@ -28,8 +28,8 @@ _READ = needs("authorities:read", EVERYBODY)
 
 @router.get("", response=answers.AuthorityPage, summary="List authorities, by name", **_READ)
 def list_authorities(request: HttpRequest, paging: Paging) -> answers.AuthorityPage:
-    found = after(deps_of(request).records.all("authority"), paging.cursor, paging.limit, record_name)
-    shown, cursor = cut(found, paging.limit, record_name)
+    found = after(deps_of(request).records.all("authority"), paging.cursor, paging.limit, name_of)
+    shown, cursor = cut(found, paging.limit, name_of)
     describe = Describer(request)
     return answers.AuthorityPage(items=[describe.authority(record) for record in shown], next_cursor=cursor)
 

@@ -23,11 +23,11 @@ from certuary.portal.certificate_fields import decode_sample
 from certuary.portal.deps import deps_of
 from certuary.portal.profile_checks import is_altered, lint_findings
 from certuary.portal.profile_use import ProfileUses
-from certuary.services.change_record import record_name
 from certuary.services.find_record import find_named, find_profile
 from certuary.services.lint_profile import lint_profile, sample_certificate
 from certuary.services.manage_group import add_label, remove_label
 from certuary.services.ports import ProfileVersionRow, Record
+from certuary.services.record_gate import name_of
 from certuary.services.save_profile import save_profile
 from certuary.store.profile_versions import find_version, list_versions
 
@@ -41,8 +41,8 @@ _WRITE = needs("profiles:write", ADMINISTRATORS)
 
 @profiles.get("", response=answers.ProfilePage, summary="List profiles, by name", **_READ)
 def list_profiles(request: HttpRequest, paging: Paging) -> answers.ProfilePage:
-    found = after(deps_of(request).records.all("profile"), paging.cursor, paging.limit, record_name)
-    shown, cursor = cut(found, paging.limit, record_name)
+    found = after(deps_of(request).records.all("profile"), paging.cursor, paging.limit, name_of)
+    shown, cursor = cut(found, paging.limit, name_of)
     describe = Describer(request)
     return answers.ProfilePage(items=[describe.profile(record) for record in shown], next_cursor=cursor)
 
@@ -146,8 +146,8 @@ def get_profile_use(request: HttpRequest, name: str) -> answers.ProfileUse:
 
 @labels.get("", response=answers.LabelPage, summary="List labels, by name", **_READ)
 def list_labels(request: HttpRequest, paging: Paging) -> answers.LabelPage:
-    found = after(deps_of(request).records.all("label"), paging.cursor, paging.limit, record_name)
-    shown, cursor = cut(found, paging.limit, record_name)
+    found = after(deps_of(request).records.all("label"), paging.cursor, paging.limit, name_of)
+    shown, cursor = cut(found, paging.limit, name_of)
     describe = Describer(request)
     return answers.LabelPage(items=[describe.label(record) for record in shown], next_cursor=cursor)
 

@@ -14,8 +14,8 @@ from certuary.portal.api.pages import Paging, after, cut, number_cursor
 from certuary.portal.api.schemas import PropertyGiven
 from certuary.portal.deps import deps_of
 from certuary.portal.property_history import MEANINGS, property_change, statement_of, target_of
-from certuary.services.change_record import record_name
 from certuary.services.ports import StoredEvent
+from certuary.services.record_gate import name_of
 from certuary.services.set_property import find_property, set_property, unset_property
 from certuary.store.audit import events_about
 
@@ -27,8 +27,8 @@ _WRITE = needs("properties:write", ADMINISTRATORS)
 
 @router.get("", response=answers.PropertyPage, summary="List properties, by key", **_READ)
 def list_properties(request: HttpRequest, paging: Paging) -> answers.PropertyPage:
-    found = after(deps_of(request).records.all("property"), paging.cursor, paging.limit, record_name)
-    shown, cursor = cut(found, paging.limit, record_name)
+    found = after(deps_of(request).records.all("property"), paging.cursor, paging.limit, name_of)
+    shown, cursor = cut(found, paging.limit, name_of)
     describe = Describer(request)
     return answers.PropertyPage(items=[describe.property(record) for record in shown], next_cursor=cursor)
 

@@ -21,7 +21,6 @@ from certuary.portal.api.schemas import CompromiseGiven, IdentityGiven, RoleGive
 from certuary.portal.deps import deps_of
 from certuary.portal.people import check_other, find_group_named, find_user_named, users_seen
 from certuary.portal.sessions import end_sessions_of
-from certuary.services.change_record import record_name
 from certuary.services.manage_identity import bind_identity, unbind_identity
 from certuary.services.manage_user import (
     NewUser,
@@ -34,6 +33,7 @@ from certuary.services.manage_user import (
     set_user_password,
 )
 from certuary.services.ports import Record
+from certuary.services.record_gate import name_of
 
 router = Router(tags=["Users"])
 
@@ -52,8 +52,8 @@ class UserQuery(PageQuery):
 def list_users(request: HttpRequest, query: Annotated[UserQuery, Query()]) -> answers.UserPage:
     """A CA Administrator sees all, others themselves and those of their groups."""
     wanted = [user for user in users_seen(request) if _fits(user, query)]
-    found = after(wanted, query.cursor, query.limit, record_name)
-    shown, cursor = cut(found, query.limit, record_name)
+    found = after(wanted, query.cursor, query.limit, name_of)
+    shown, cursor = cut(found, query.limit, name_of)
     return answers.UserPage(items=Describer(request).users(shown), next_cursor=cursor)
 
 
