@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncDate
 
@@ -230,6 +231,37 @@ def test_a_revision_forged_by_sql_does_not_stop_later_revocations_from_counting(
     revoke(honest)
     count_all(counts)
     assert expiring() == {EXPIRY: 1}
+
+
+@pytest.mark.parametrize("value", ["'no time'", "5", "X'ff'", "''"])
+@pytest.mark.parametrize("column", ["issued_at", "not_after"])
+def test_a_time_that_cannot_be_read_stops_no_count(counts: DjangoCounts, column: str, value: str) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL keeps times only")
+    issue(certificate_row(), certificate_row())
+    alter(f"UPDATE certificates SET {column} = {value} WHERE id = 1")
+    count_all(counts)
+    assert expiring() == {EXPIRY: 1 + (column != "not_after")}
+    assert issued(issued_by_day(TODAY, None)) == [(TODAY, 1, 1 + (column != "issued_at"))]
+
+
+def test_numbers_that_are_none_stop_no_count(counts: DjangoCounts) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL keeps numbers only")
+    issue(certificate_row(), certificate_row(), certificate_row())
+    alter("UPDATE certificates SET application_id = 'x' WHERE id = 1")
+    alter("UPDATE certificates SET profile_version_id = X'ff' WHERE id = 2")
+    alter("UPDATE applications SET group_id = 'x'")
+    count_all(counts)
+    assert issued(issued_by_day(TODAY, None)) == [(TODAY, 0, 1), (TODAY, 1, 2)]
+    assert issued(issued_by_day(TODAY, (0,))) == [(TODAY, 0, 1), (TODAY, 1, 2)]
+    assert not counts.has_moved_application()
+
+
+def alter(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.execute(statement)
 
 
 def test_of_two_that_count_the_same_slice_only_one_is_taken(

@@ -14,8 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Min, Model, Q, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Count, Exists, F, Max, Min, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
+from django.db.models.sql.compiler import SQLCompiler
 
 from certuary.errors import AlreadyExists
 from certuary.services.ports import Clock, NewestRows
@@ -37,6 +39,7 @@ REFUSED: Final = "refused"
 NO_GROUP: Final = 0
 NO_PROFILE: Final = 0
 POSITION_ID: Final = 1
+_HIGHEST_ID: Final = 2**63 - 1
 _KEPT: Final = timedelta(days=400)
 _EXPIRED_KEPT: Final = timedelta(days=30)
 
@@ -105,10 +108,20 @@ class DjangoCounts:
             ExpiryCount.objects.filter(day__lt=today - _EXPIRED_KEPT).delete()
 
 
+class _Day(TruncDate):
+    """The day of a time, which every row of a slice asks for. None where SQLite keeps what is no time."""
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> tuple[str, Any]:
+        # Django would call a function in Python for each row. What is stored is UTC.
+        sql, parameters = compiler.compile(self.lhs)
+        return f"date({sql})", parameters
+
+
 def _has_moved_application() -> bool:
-    groups = dict(CountedApplication.objects.values_list("application_id", "group_id"))
-    now = Application.objects.values_list("id", "group_id")
-    return any(groups.get(number, group) != group for number, group in now)
+    counted = CountedApplication.objects.filter(application_id=OuterRef("id"))
+    # SQLite may keep a text there, which counts as no group and is above every number: moved for ever otherwise.
+    there = Application.objects.filter(group_id__lte=_HIGHEST_ID)
+    return there.filter(Exists(counted.exclude(group_id=OuterRef("group_id")))).exists()
 
 
 def _forget() -> None:
@@ -176,8 +189,8 @@ def _count_issued(
         new,
         "application_id",
         "profile_version_id",
-        issued_on=TruncDate("issued_at", tzinfo=UTC),
-        expires_on=TruncDate("not_after", tzinfo=UTC),
+        issued_on=_Day("issued_at", tzinfo=UTC),
+        expires_on=_Day("not_after", tzinfo=UTC),
     )
     for row in groups:
         group, count = names.group(row["application_id"]), row["n"]
@@ -187,7 +200,7 @@ def _count_issued(
 
 def _count_refused(position: CountingPosition, end: int, names: _Names, daily: Counter[DailyKey]) -> None:
     new = Enrolment.objects.filter(id__gt=position.enrolment_id, id__lte=end, outcome=REFUSED)
-    groups = _grouped(new, "application_id", "reason", day=TruncDate("at", tzinfo=UTC))
+    groups = _grouped(new, "application_id", "reason", day=_Day("at", tzinfo=UTC))
     for row in groups:
         group = names.group(row["application_id"])
         daily[row["day"], REFUSED, NO_PROFILE, group, row["reason"]] += row["n"]
@@ -201,7 +214,7 @@ def _take_revoked_away(
     counted = Q(id__lte=certificate_end)
     looked_at = Q(revoked_revision__lte=position.revision, id__gt=position.certificate_id)
     gone = _counted().filter(revoked_revision__isnull=False).filter((revoked_since | looked_at) & counted)
-    for row in _grouped(gone, "application_id", expires_on=TruncDate("not_after", tzinfo=UTC)):
+    for row in _grouped(gone, "application_id", expires_on=_Day("not_after", tzinfo=UTC)):
         expiry[row["expires_on"], names.group(row["application_id"])] -= row["n"]
 
 
@@ -236,7 +249,9 @@ def _revision_end(after: int, size: int) -> int:
 
 
 class _Names:
-    """Whose a certificate is: the group of its application, the profile of its version. One look-up each."""
+    """Whose a certificate is: the group of its application, the profile of its version. One look-up each.
+
+    What is no number, as plain SQL may have left it in SQLite, is nobody's."""
 
     def __init__(self) -> None:
         self._groups = dict(CountedApplication.objects.values_list("application_id", "group_id"))
@@ -245,19 +260,20 @@ class _Names:
 
     def group(self, application_id: int | None) -> int:
         """As it was when the application's first certificate was counted; `has_moved_application` finds others."""
-        if application_id is None:
+        if not isinstance(application_id, int):
             return NO_GROUP
         if application_id not in self._groups:
             found = Application.objects.filter(id=application_id).values_list("group_id", flat=True).first()
-            self._groups[application_id] = self.new_groups[application_id] = found or NO_GROUP
+            group = found if isinstance(found, int) else NO_GROUP
+            self._groups[application_id] = self.new_groups[application_id] = group
         return self._groups[application_id]
 
     def profile(self, version_id: int | None) -> int:
-        if version_id is None:
+        if not isinstance(version_id, int):
             return NO_PROFILE
         if version_id not in self._profiles:
             found = ProfileVersion.objects.filter(id=version_id).values_list("profile_id", flat=True).first()
-            self._profiles[version_id] = NO_PROFILE if found is None else found
+            self._profiles[version_id] = found if isinstance(found, int) else NO_PROFILE
         return self._profiles[version_id]
 
 
@@ -290,6 +306,8 @@ def _write_slice(counted: _Slice, now: datetime) -> None:
 def _add(model: type[Model], key: dict[str, Any], count: int) -> None:
     """The position's row is locked by now, so nobody else adds."""
     rows = model._default_manager
+    if key["day"] is None:
+        return  # of a row whose time cannot be read: it stands on no day
     if count and not rows.filter(**key).update(count=F("count") + count):
         rows.create(**key, count=count)
 
