@@ -18,7 +18,7 @@ from certuary.errors import CertuaryError, DatabaseDown, InvalidSeal
 from certuary.server.altered_rows import AlteredRows
 from certuary.server.lease import Lease
 from certuary.services.believed_crl import is_still_altered, newest_believed_crl
-from certuary.services.ports import Clock, CrlRow, CrlStore, LeaseStore, Record, RecordStore, RevocationsSeen
+from certuary.services.ports import Clock, CrlRow, CrlStore, Record, RecordStore, RevocationsSeen
 from certuary.services.publish_crl import CrlDeps, CrlIssuer, is_due, publish_crl, review_publication
 from certuary.services.review_revocations import Altered, ReviewDeps
 from certuary.status.documents import PublishedAuthority
@@ -53,11 +53,10 @@ class CrlJobDeps:
 
     records: RecordStore
     crls: CrlStore
-    leases: LeaseStore
+    lease: Lease
     signer_of: Callable[[Record], SigningKey | None]
     clock: Clock
     steady: Callable[[], float]
-    holder: str
     marker: Marker
 
 
@@ -95,7 +94,6 @@ class CrlJob:
         self._watched: dict[int, _Watched] = {}
         self._revision = -1
         self._loaded_at = float("-inf")
-        self._lease = Lease(deps.leases, LEASE, deps.holder)
         self._seen: RevocationsSeen | None = None
         self._compare_at = float("-inf")
         self._altered = AlteredRows(deps.records)
@@ -111,7 +109,7 @@ class CrlJob:
         if revision != self._revision or now - self._loaded_at >= _RELOAD_SECONDS:
             self._load()
             self._revision, self._loaded_at = revision, now
-        if not self._lease.is_held(now):
+        if not self._deps.lease.is_held(now):
             self._leave_revocations_to_the_holder()
             return
         self._compare_revocations(now)
@@ -121,7 +119,7 @@ class CrlJob:
 
     def stop(self) -> None:
         """Let another node go on at once."""
-        self._lease.release()
+        self._deps.lease.release()
 
     def _load(self) -> None:
         try:

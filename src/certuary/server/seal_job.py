@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from certuary.server.lease import Lease
 from certuary.services.high_water import HighWater
-from certuary.services.ports import AuditRow, Clock, LeaseStore, RecordStore, RecordTransaction, Subject
+from certuary.services.ports import AuditRow, Clock, RecordStore, RecordTransaction, Subject
 from certuary.services.record_gate import Key, RecordGate
 from certuary.services.watch_seals import Look, SealWatch, sentence
 
 LEASE = "seals"
-LEASE_SECONDS = 10
-_LEASE_RENEWAL_SECONDS = 3.0
 _PATIENCE_SECONDS = 3.0
 _LEAP = 1000
 """More revisions than there are changes between two looks."""
@@ -32,16 +31,15 @@ _log = structlog.get_logger("certuary.jobs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealJobDeps:
-    """`holder` is the node: a status process that was killed is followed by one that has its lease already."""
+    """The lease's holder is the node: a status process that was killed is followed by one that has it already."""
 
     watch: SealWatch
     gate: RecordGate
     high_water: HighWater
     records: RecordStore
-    leases: LeaseStore
+    lease: Lease
     clock: Clock
     steady: Callable[[], float]
-    holder: str
 
 
 class SealJob:
@@ -56,8 +54,6 @@ class SealJob:
         self._insisted: Mapping[Subject, str] = {}
         self._silent_since = deps.steady()
         self._next_at = float("-inf")
-        self._leased_until = float("-inf")
-        self._ask_lease_at = float("-inf")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -80,17 +76,13 @@ class SealJob:
 
     def stop(self) -> None:
         """Let another node go on at once."""
-        self._leased_until = float("-inf")
-        self._deps.leases.release(LEASE, self._deps.holder)
+        self._deps.lease.release()
 
     def _holds_lease(self, now: float) -> bool:
-        if now >= self._ask_lease_at:
-            self._ask_lease_at = now + _LEASE_RENEWAL_SECONDS
-            granted = self._deps.leases.acquire(LEASE, self._deps.holder, seconds=LEASE_SECONDS)
-            self._leased_until = now + LEASE_SECONDS if granted else float("-inf")
-            if not granted:
-                self._told = None  # another tells; what it told is in the database
-        return now < self._leased_until
+        is_held = self._deps.lease.is_held(now)
+        if not is_held:
+            self._told = None  # another tells; what it told is in the database
+        return is_held
 
     def _nobody_tells(self, look: Look, now: float) -> bool:
         """Whether the lease is held by somebody who is silent, such as a row that plain SQL wrote. Once per finding."""

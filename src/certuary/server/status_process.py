@@ -41,6 +41,7 @@ from certuary.server.listener_job import ListenerJob, ListenerJobDeps
 from certuary.server.logs import configure_logs
 from certuary.server.node_job import NodeJob
 from certuary.server.property_job import PropertyJob
+from certuary.server.seal_job import LEASE as SEALS_LEASE
 from certuary.server.seal_job import SealJob, SealJobDeps
 from certuary.server.stream_job import StreamJob
 from certuary.server.wiring import (
@@ -227,12 +228,13 @@ def job_thread(
     # Authorities that somebody altered sign nothing.
     believed = BelievedRecords(stores.records, RecordGate(trust, open_high_water(settings), stores.records))
     holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    jobs_lease = Lease(stores.leases, LEASE, holder)
     stream_job = StreamJob(own, stores.streams, stores.records, clock.now)
     property_job = PropertyJob(stores.property_changes, safe_clock)
     checkpoint_job = CheckpointJob(
         CheckpointJobDeps(
             checkpoints=stores.checkpoints,
-            lease=Lease(stores.leases, LEASE, holder),
+            lease=jobs_lease,
             key=_checkpoint_key(keys),
             instance=trust.instance,
             file=CheckpointFile(checkpoints_path(settings.home)),
@@ -244,11 +246,10 @@ def job_thread(
         CrlJobDeps(
             records=believed,
             crls=stores.crls,
-            leases=stores.leases,
+            lease=jobs_lease,
             signer_of=signer_of,
             clock=safe_clock,
             steady=time.monotonic,
-            holder=holder,
             marker=marker,
         ),
         state.publish,
@@ -309,10 +310,9 @@ def seal_job(settings: Settings, stores: Stores, trust: Trust, clock: Clock, nod
             gate=gate,
             high_water=high_water,
             records=stores.records,
-            leases=stores.leases,
+            lease=Lease(stores.leases, SEALS_LEASE, node),
             clock=clock,
             steady=time.monotonic,
-            holder=node,
         )
     )
 

@@ -89,9 +89,7 @@ class Supervisor:
         portal = _bind(settings.bind, settings.portal_port, "portal_port")
         self._board = Board.create()
         self._children = [_Child(EST_WORKER, EST_WORKER_ROLES, est, slot) for slot in range(settings.workers)]
-        self._children.append(
-            _Child("certuary.server.status_process", STATUS_ROLES, status, settings.workers)
-        )
+        self._children.append(_Child(STATUS_PROCESS, STATUS_ROLES, status, settings.workers))
         self._children.append(_Child(PORTAL_PROCESS, PORTAL_ROLES, portal, settings.workers + 1))
         self._listen_for_signals()
         # Deriving the key takes as long as the children take to import: both at once make the start quicker.

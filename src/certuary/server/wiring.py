@@ -139,22 +139,20 @@ def open_key_store(settings: Settings, role_keys: Mapping[str, bytes]) -> KeySto
     return FileKeyStore.from_role_keys(settings.keys_dir, role_keys)
 
 
-def snapshot_loader(settings: Settings, feed: ConfigFeed, keys: KeyStore, trust: Trust) -> SnapshotLoader:
+def snapshot_loader(
+    settings: Settings, feed: ConfigFeed, trust: Trust, load_signer: Callable[[str], SigningKey | None]
+) -> SnapshotLoader:
     from certuary.services.load_snapshot import SnapshotLoader
 
     high_water = open_high_water(settings)
     trusted = TrustedFeed(feed, RecordGate(trust, high_water), high_water.rise)
-    return SnapshotLoader(trusted, signer_loader(keys), settings.public_status_url)
+    return SnapshotLoader(trusted, load_signer, settings.public_status_url)
 
 
 def stand_in_snapshots(settings: Settings, feed: ConfigFeed, trust: Trust) -> SnapshotLoader:
     """For a process that issues nothing: each authority has a key that is thrown away in place of its own."""
-    from certuary.services.load_snapshot import SnapshotLoader
-
     stand_in = ec.generate_private_key(ec.SECP256R1())
-    high_water = open_high_water(settings)
-    trusted = TrustedFeed(feed, RecordGate(trust, high_water), high_water.rise)
-    return SnapshotLoader(trusted, lambda key_name: stand_in, settings.public_status_url)
+    return snapshot_loader(settings, feed, trust, lambda key_name: stand_in)
 
 
 def open_high_water(settings: Settings) -> HighWater:

@@ -40,6 +40,7 @@ from certuary.server.wiring import (
     open_key_store,
     open_store,
     preload_store,
+    signer_loader,
     snapshot_loader,
 )
 from certuary.services.audit_stream import OwnStream, open_stream
@@ -146,7 +147,9 @@ class Worker:
         self._blocklist = self._blocklist_file.current()
         self._blocking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocking")
         trust = Trust.from_text(self._orders.trust)
-        self._loader: SnapshotLoader = snapshot_loader(settings, self._stores.feed, self._keys, trust)
+        self._loader: SnapshotLoader = snapshot_loader(
+            settings, self._stores.feed, trust, signer_loader(self._keys)
+        )
         self._loaded = self._first_snapshot()
         self._current = _Current(snapshot=self._loaded)
         self._identity = IdentityFile(settings, self._keys, self._trust_anchors)

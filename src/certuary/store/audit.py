@@ -15,7 +15,8 @@ from certuary.store.models import AuditEvent, AuditStream
 from certuary.store.plain import moment, octets
 
 MAX_PAGE = 1000
-_NOT_OF_APPLICATIONS = "NOT (audit_events.actor_kind = 'application')"
+NOT_OF_APPLICATIONS = "NOT (audit_events.actor_kind = 'application')"
+"""In words of its own: SQLite takes a partial index only where its condition stands in the statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,7 @@ def events_about(
 
     `since` leaves out what was done to a record that had the name before.
     """
-    # In words of its own: SQLite takes a partial index only where its condition stands in the statement.
-    rows = AuditEvent.objects.filter(target__in=targets).extra(where=[_NOT_OF_APPLICATIONS])  # noqa: S610  # a constant
+    rows = AuditEvent.objects.filter(target__in=targets).extra(where=[NOT_OF_APPLICATIONS])  # noqa: S610  # a constant
     if before is not None:
         rows = rows.filter(id__lt=before)
     if since is not None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from certuary.core.certificate import SigningKey, build_root, sign_plan
 from certuary.errors import ClockUnsafe, DatabaseDown
 from certuary.server.crl_job import CrlJob, CrlJobDeps
-from certuary.server.lease import LEASE_SECONDS
+from certuary.server.lease import LEASE_SECONDS, Lease
 from certuary.services.ports import AuditRow, CrlRow, Record, RecordStore, RecordTransaction
 from certuary.status.documents import PublishedAuthority
 from tests.memory_records import MARKER, MemoryCrls, marked_certificate, revoked_certificate
@@ -106,11 +106,10 @@ class Node:
             CrlJobDeps(
                 records=cast(RecordStore, database),
                 crls=database,
-                leases=database,
+                lease=Lease(database, "jobs", holder),
                 signer_of=self._signer_of,
                 clock=database,
                 steady=lambda: database.steady,
-                holder=holder,
                 marker=MARKER,
             ),
             self._show,

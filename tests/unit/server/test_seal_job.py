@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from certuary.server.lease import Lease
 from certuary.server.seal_job import LEASE, SealJob, SealJobDeps
 from certuary.services.change_record import change_records
 from certuary.services.record_gate import RecordGate
@@ -35,10 +36,9 @@ class Node:
             gate=gate,
             high_water=high_water,
             records=at.records,
-            leases=leases,
+            lease=Lease(leases, LEASE, name),
             clock=FixedClock(),
             steady=lambda: self.now,
-            holder=name,
         )
         self.job = SealJob(deps)
 

@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from certuary.server.seal_job import SealJob, SealJobDeps
+from certuary.server.lease import Lease
+from certuary.server.seal_job import LEASE, SealJob, SealJobDeps
 from certuary.services.ports import Subject
 from certuary.services.record_gate import RecordGate
 from certuary.services.watch_seals import SealWatch
@@ -38,10 +39,9 @@ def job_of(portal: Portal) -> SealJob:
             gate=gate,
             high_water=portal.deps.high_water,
             records=portal.stores.records,
-            leases=DjangoLeaseStore(),
+            lease=Lease(DjangoLeaseStore(), LEASE, "node"),
             clock=portal.deps.clock,
             steady=time.monotonic,
-            holder="node",
         )
     )
 
