@@ -19,7 +19,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from certuary.core import seal as seals
 from certuary.core.alternative_names import is_host
 from certuary.core.certificate import KEY_TYPES, CertificatePlan, SigningKey, hash_for, is_issued_by
 from certuary.core.certificate_order import ORDER_LIFETIME, CertificateOrder
@@ -188,18 +187,7 @@ def _make_order(application: Record, profile: Record, csr_der: bytes, deps: Chan
 
 
 def _sign(order: CertificateOrder, sealing: Sealing) -> SignedOrder:
-    signer = sealing.signer
-    seal = seals.sign_statement(
-        order.statement(sealing.trust.instance),
-        columns={},
-        signer=signer.actor.name,
-        role=signer.actor.role,
-        group_ids=tuple(signer.actor.group_ids),
-        certificate=signer.certificate,
-        key=signer.key,
-        countersigning_key=sealing.operator.manifest,
-        at=order.ordered_at,
-    )
+    seal = sealing.sign(order.statement(sealing.trust.instance), {}, order.ordered_at)
     return SignedOrder(order=order, seal=seal.to_text())
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from certuary.core import manifest as manifests
 from certuary.core import seal as seals
 from certuary.core.manifest import Entry, Head, PartName, part_of
+from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal, NotFound
 from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordTransaction
@@ -32,6 +33,21 @@ class Sealing:
     @property
     def trust(self) -> Trust:
         return self.operator.trust
+
+    def sign(self, statement: bytes, columns: Mapping[str, object], at: datetime) -> Seal:
+        """Whoever has signed in signs, and the server counter-signs. `columns` are those of the statement."""
+        signer = self.signer
+        return seals.sign_statement(
+            statement,
+            columns=columns,
+            signer=signer.actor.name,
+            role=signer.actor.role,
+            group_ids=tuple(signer.actor.group_ids),
+            certificate=signer.certificate,
+            key=signer.key,
+            countersigning_key=self.operator.manifest,
+            at=at,
+        )
 
 
 def open_gate(transaction: RecordTransaction, sealing: Sealing) -> RecordGate:
@@ -125,21 +141,8 @@ def _seal(
     sealing: Sealing,
     now: datetime,
 ) -> str:
-    columns = sealed_columns(record)
     statement = gate.statement(record, version)
-    signer = sealing.signer
-    seal = seals.sign_statement(
-        statement,
-        columns=columns,
-        signer=signer.actor.name,
-        role=signer.actor.role,
-        group_ids=tuple(signer.actor.group_ids),
-        certificate=signer.certificate,
-        key=signer.key,
-        countersigning_key=sealing.operator.manifest,
-        at=now,
-    )
-    text = seal.to_text()
+    text = sealing.sign(statement, sealed_columns(record), now).to_text()
     transaction.put_seal(record.kind, key_of(record).id, version=version, seal=text)
     return seals.entry_digest(statement, text)
 
