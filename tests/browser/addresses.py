@@ -112,7 +112,7 @@ def addresses(home: Path, request_id: str) -> Mapping[str, tuple[str, ...]]:
         "seal": (f"/seals/application/{application}/", f"/seals/application/{broken}/"),
         "api-tokens": ("/account/tokens/",),
         "api-token-new": ("/account/tokens/new/",),
-        "api-docs": ("/api/v1/docs",),
+        "api-docs": ("/api/v1/docs", "/api/v1/docs?subject=Applications", "/api/v1/docs?subject=Users"),
     }
 
 

@@ -514,12 +514,15 @@ def _broken_references(node: object, document: Mapping[str, Any]) -> Iterator[st
 
 
 def test_the_reference_is_a_page_of_ours_that_loads_nothing_from_elsewhere(client: PortalClient) -> None:
-    page = client.get(f"{BASE}/docs")
-    text = page.content.decode()
-    assert page.status_code == 200
-    assert "/api/v1/applications/{name}/rotate" in text
-    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", text)
-    assert "unsafe" not in page["Content-Security-Policy"]
+    page, subject = client.get(f"{BASE}/docs"), client.get(f"{BASE}/docs?subject=Applications")
+    assert (page.status_code, subject.status_code) == (200, 200)
+    for shown in (page, subject):
+        text = shown.content.decode()
+        assert "/api/v1/applications/{name}/rotate" in text
+        assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", text)
+        assert "unsafe" not in shown["Content-Security-Policy"]
+    assert "Parameters of Register an application" in subject.content.decode()
+    assert client.get(f"{BASE}/docs?subject=Nothing").status_code == 200
 
 
 @pytest.mark.parametrize("role", [CA_ADMINISTRATOR, ADMINISTRATOR, OFFICER, AUDITOR])

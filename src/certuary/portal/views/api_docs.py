@@ -42,7 +42,16 @@ class Shown:
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
-    context = {"tags": operations_by_tag(), "scopes": SCOPES.items(), "base": f"https://{request.get_host()}"}
+    """All operations in one list, and those of `subject` with all that they take and answer: together they would be too
+    much for one page."""
+    tags = operations_by_tag()
+    subject = request.GET.get("subject", "")
+    context = {
+        "tags": tags,
+        "subject": subject,
+        "operations": dict(tags).get(subject, ()),
+        "scopes": SCOPES.items(),
+    }
     return render(request, "portal/api_docs.html", context)
 
 
