@@ -87,6 +87,14 @@ def _protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
     return Protocol
 
 
+_LINGER_SECONDS = 2.0
+_TOO_LARGE_TEXT = b"What was sent is larger than this listener takes. Nothing was changed.\n"
+_TOO_LARGE = (
+    b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_TOO_LARGE_TEXT), _TOO_LARGE_TEXT)
+)
+
+
 class _BoundedProtocol(HttpToolsProtocol):
     BOUNDS: Bounds
 
@@ -95,6 +103,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._octets = 0
         self._tls = _what_tls_knows(transport)
         self._downloading_since: float | None = None
+        self._in_head = True
+        self._is_refused = False
         self._deadline = self.loop.call_later(self.BOUNDS.request_seconds, self._too_slow)
         if len(self.connections) > self.BOUNDS.connections:
             transport.abort()
@@ -104,14 +114,33 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return  # read and thrown away, so that the refusal arrives
         self._octets += len(data)
         if self._octets > self.BOUNDS.request_octets:
-            self.transport.abort()
+            self._refuse()
             return
         super().data_received(data)
 
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        declared = next((value for name, value in self.headers if name == b"content-length"), b"0")
+        if int(declared) > self.BOUNDS.request_octets:
+            self._refuse()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_refused:
+            super().on_message_complete()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_head = True
         self.scope["extensions"] = {"certuary.tls": self._tls}
 
     def on_response_complete(self) -> None:
@@ -119,6 +148,19 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._downloading_since = None
         self._rearm()
         super().on_response_complete()
+
+    def _refuse(self) -> None:
+        """413; cut off without a word where the head has no end, or an answer is under way already."""
+        self._is_refused = True
+        waiting = self.cycle if self.cycle is not None and not self.cycle.response_complete else None
+        if self._in_head or (waiting is not None and waiting.response_started):
+            self.transport.abort()
+            return
+        if waiting is not None:
+            waiting.disconnected = True
+            waiting.message_event.set()
+        self.transport.write(_TOO_LARGE)
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _too_slow(self) -> None:
         if not self.transport.get_write_buffer_size():

@@ -18,9 +18,11 @@ BODY = b"x" * 4_000_000
 
 async def _application(
     scope: MutableMapping[str, Any],
-    receive: object,
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
+    while scope["path"] == "/body" and (await receive()).get("more_body"):
+        pass
     body = BODY if scope["path"] == "/large" else b"ok"
     headers = [(b"Content-Length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -90,6 +92,24 @@ def test_an_endless_head_is_cut(port: int) -> None:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         with pytest.raises(OSError):
             _send_slowly(connection, [b"X: " + b"a" * (STATUS.request_octets // 10) + b"\r\n"] * 40, 0.005)
+
+
+@pytest.mark.parametrize("length", [b"2000000", b"4000000000"])
+def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(port: int, length: bytes) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: " + length + b"\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_grows_too_large_is_refused_while_it_is_sent(port: int) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(10):  # whoever sends on reads the refusal all the same
+            connection.sendall(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+        answer = connection.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"Connection: close" in answer
+        assert _closed(connection)
 
 
 def test_a_slow_download_outlives_the_request_deadline(port: int) -> None:
