@@ -116,6 +116,19 @@ def test_a_history_is_newest_first_and_leaves_out_what_applications_did(database
     ]
 
 
+def test_what_a_user_ordered_for_an_application_is_no_use_by_it(applications: list[int]) -> None:
+    for number, operation in ((0, "simpleenroll"), (1, "order")):
+        Enrolment.objects.create(
+            request_id=operation,
+            at=NOW,
+            operation=operation,
+            outcome="issued",
+            reason="",
+            application_id=applications[number],
+        )
+    assert last_used(applications) == {applications[0]: NOW}
+
+
 def test_an_application_that_never_asked_has_not_the_time_of_another(applications: list[int]) -> None:
     Enrolment.objects.create(
         request_id="r",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -35,6 +34,7 @@ from certuary.services.entitlement import Actor, actor_of, check_may_change
 from certuary.services.high_water import HighWater
 from certuary.services.ports import (
     APPLICATION_SOURCE,
+    ORDER_OPERATION,
     AuditRow,
     BatchItem,
     CertificateRow,
@@ -48,9 +48,6 @@ from certuary.services.record_gate import RecordGate
 from certuary.services.signing_key import certificate_of
 from certuary.services.snapshot import ActiveProfile, Application, Snapshot
 from certuary.services.trust import Trust
-
-OPERATION: Final = "order"
-"""What the history of requests calls it, among the operations of EST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +228,7 @@ def _enrolment(
     return EnrolmentRow(
         request_id=order.request_id,
         at=now,
-        operation=OPERATION,
+        operation=ORDER_OPERATION,
         outcome=outcome,
         reason=reason,
         application_id=order.application_id,

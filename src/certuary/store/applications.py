@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from certuary.services.ports import Record
+from certuary.services.ports import ORDER_OPERATION, Record
 from certuary.store import record_rows
 from certuary.store.database import read
 from certuary.store.models import Application, Enrolment
@@ -56,7 +56,8 @@ def last_used(application_ids: Collection[int]) -> Mapping[int, datetime]:
     """When each last asked for a certificate and was known; an application that never did is not in it."""
     # By a range and not by the number itself: for that, PostgreSQL walks back through everybody's requests, and one
     # that asked long ago costs them all.
-    newest = Enrolment.objects.filter(application_id__lte=OuterRef("pk")).order_by("-application_id", "-id")
+    own = Enrolment.objects.filter(application_id__lte=OuterRef("pk")).exclude(operation=ORDER_OPERATION)
+    newest = own.order_by("-application_id", "-id")
     rows = Application.objects.filter(pk__in=application_ids).annotate(
         whose=Subquery(newest.values("application_id")[:1]), last=Subquery(newest.values("at")[:1])
     )

@@ -135,6 +135,8 @@ def test_a_client_certificate_that_was_signed_for_enrols_other_names_without_a_p
     status, body = enrol(worker, pem, "some-device", tmp_path)
     assert status == 200, body
     assert kept_nowhere(portal, passphrase, path.read_bytes())
+    serial = openssl("x509", "-in", pem, "-noout", "-serial").stdout.strip().removeprefix("serial=").lower()
+    assert "Speaks for its application" in text_of(client.get(f"/certificates/{serial}/"))
     kinds = portal.audit_kinds()
     assert (kinds.count("certificate.ordered"), kinds.count("certificate.issued")) == (1, 1)
 

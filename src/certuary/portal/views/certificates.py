@@ -42,7 +42,7 @@ from certuary.portal.templatetags.portal import moment
 from certuary.portal.visible import visible
 from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
-from certuary.services.ports import CertificateRow
+from certuary.services.ports import APPLICATION_SOURCE, CertificateRow
 from certuary.store.certificate_history import enrolment_of, events_of
 from certuary.store.certificate_pages import LOOKED_AT, SearchPage
 from certuary.store.database import read
@@ -160,6 +160,7 @@ def certificate(request: HttpRequest, serial: str) -> HttpResponse:
         "serial": serial_to_text(row.serial),
         "title": common_name(row),
         "status": status_mark(row, now),
+        "speaks_for_application": row.source == APPLICATION_SOURCE,
         "is_revocable": row.revoked_at is None and _may_revoke(request),
         "application": names.application(row),
         "profile": names.profile(row),

@@ -15,6 +15,7 @@ from certuary.services.ports.counts import CountStore, NewestRows
 from certuary.services.ports.issuance import (
     APPLICATION_SOURCE,
     EST_SOURCE,
+    ORDER_OPERATION,
     BatchItem,
     CertificateReader,
     CertificateRow,
@@ -49,6 +50,7 @@ from certuary.services.ports.revocations import (
 __all__ = [
     "APPLICATION_SOURCE",
     "EST_SOURCE",
+    "ORDER_OPERATION",
     "SEALED_KINDS",
     "AuditRow",
     "AuditStreamStore",

@@ -14,6 +14,8 @@ from certuary.services.ports.orders import OrderOutcome
 EST_SOURCE: Final = "est"
 APPLICATION_SOURCE: Final = "application"
 """Of an application certificate, which a user ordered: it speaks for the application, not for its own names alone."""
+ORDER_OPERATION: Final = "order"
+"""What the history of requests calls such an order, among the operations of EST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
