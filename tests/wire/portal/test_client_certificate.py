@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.running_server import RunningServer, running_server
-from tests.wire.portal.pages import PASSWORD, Page, Portal, PortalClient, confirm_change, text_of
+from tests.wire.portal.pages import PASSWORD, Confirm, Page, Portal, PortalClient, confirm_change, text_of
+from tests.wire.portal.test_approvals import add_boss, approve, turn_on, waiting
 
 APPLICATION = "line-1"
 
@@ -228,3 +229,24 @@ def listed(server: RunningServer) -> str:
         text = done.stdout.decode().lower()
         time.sleep(0.2)
     return re.sub(r"[\s:]", "", text)
+
+
+def test_where_changes_of_applications_take_two_persons_the_second_gets_the_file(
+    portal: Portal,
+    client: PortalClient,
+    application: int,
+    worker: RunningServer,
+    confirm: Confirm,
+    tmp_path: Path,
+) -> None:
+    boss = add_boss(portal)
+    turn_on(portal, "application")
+    asked = confirm(client, propose(client, application).url)
+    assert asked.url.startswith("/approvals/")
+    assert "certificate.ordered" not in portal.audit_kinds()
+    page = approve(boss, waiting()[0], confirm)
+    assert page.status_code == 200, text_of(page)
+    pem = unpacked(*saved_file(page, tmp_path), tmp_path)
+    status, body = enrol(worker, pem, "some-device", tmp_path)
+    assert status == 200, body
+    assert waiting() == ()
