@@ -20,6 +20,12 @@ def list_approvals(*, waiting: bool, before: int | None, limit: int) -> tuple[Re
     return read(lambda: _list(waiting, before, limit))
 
 
+def approval_number(name: str) -> int | None:
+    """Also of one that was decided."""
+    numbers = Approval.objects.filter(name=name).values_list("id", flat=True)
+    return read(numbers.first)
+
+
 def _list(waiting: bool, before: int | None, limit: int) -> tuple[Record, ...]:  # named above
     rows = Approval.objects.filter(removed_at__isnull=waiting)
     if before is not None:

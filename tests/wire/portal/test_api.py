@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER
+from tests.wire.portal.described import assert_described
 from tests.wire.portal.pages import PASSWORD, Portal, PortalClient, SignIn, confirm_change
 from tests.wire.portal.sites import APPLICATION, Foreign, make_foreign
 
@@ -29,7 +30,7 @@ def _nobody_has_failed_yet() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """A client of the API: no cookies, a token, and a password for changes."""
+    """A client of the API: no cookies, a token, and a password for changes. It holds the API to its description."""
 
     username: str
     token: str
@@ -48,9 +49,11 @@ class Script:
         if sign:
             sent["certuary-sign"] = base64.b64encode(f"{self.username}:{password}".encode()).decode()
         data = b"" if body is None else json.dumps(body).encode()
-        return PortalClient().generic(
+        answer = PortalClient().generic(
             method, BASE + path, data, content_type="application/json", headers=sent
         )
+        assert_described(method, BASE + path, answer)
+        return answer
 
     def get(self, path: str) -> Any:
         return self.call("GET", path)

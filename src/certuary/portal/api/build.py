@@ -25,7 +25,7 @@ from certuary.portal.api import (
 )
 from certuary.portal.api.answers import Event, KeptChange
 from certuary.portal.api.callers import SIGNATURE_HEADER, nobody
-from certuary.portal.api.idempotency import HEADER
+from certuary.portal.api.idempotency import HEADER, JSON
 from certuary.portal.api.parser import JsonParser
 from certuary.portal.api.problems import CONTENT_TYPE, handle_errors
 from certuary.portal.api.second_person import KEPT
@@ -40,9 +40,9 @@ _ERRORS: Final = {
     "415": "a body that is not said to be application/json",
     "422": "a value is not accepted",
     "429": "too many failures; Retry-After says when",
+    "500": "something unexpected; the log has the story under the request's identifier",
     "503": "not now; Retry-After says when",
 }
-
 
 _READING: Final = frozenset({"check_profile", "try_request"})
 """They take a body and change nothing: no signature, no idempotency key."""
@@ -82,6 +82,10 @@ class _Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """What a generated client calls it."""
         return operation.view_func.__name__
+
+    def get_content_type(self) -> str:
+        """RFC 8259 section 11: it has no parameter, as JSON is UTF-8."""
+        return JSON
 
 
 def build_api() -> NinjaAPI:
@@ -130,7 +134,7 @@ def _problem(words: str) -> dict[str, object]:
 
 def _accepted() -> dict[str, object]:
     schema = {"$ref": "#/components/schemas/KeptChange"}
-    return {"description": _ACCEPTED, "content": {"application/json": {"schema": schema}}}
+    return {"description": _ACCEPTED, "content": {JSON: {"schema": schema}}}
 
 
 def _change_headers() -> list[dict[str, object]]:

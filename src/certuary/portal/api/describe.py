@@ -27,6 +27,7 @@ from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.manage_identity import identities_of
 from certuary.services.ports import CertificateRow, CrlRow, Record, StoredEvent
 from certuary.services.set_property import KNOWN, warnings_about_property
+from certuary.services.two_persons import digest_of
 from certuary.store.models import Group, Profile
 from certuary.store.sign_ins import last_sign_ins
 
@@ -40,6 +41,21 @@ class Describer:
         self._tells_identities = viewer(request).role == CA_ADMINISTRATOR
         self._groups: Mapping[object, str] = dict(Group.objects.values_list("id", "code"))
         self._profiles: Mapping[object, str] = dict(Profile.objects.values_list("id", "name"))
+
+    def approval(self, record: Record) -> answers.Approval:
+        return answers.Approval(**self.approval_fields(record))
+
+    def approval_fields(self, record: Record) -> dict[str, Any]:
+        values = record.values
+        words = ("kind", "change", "title", "requester", "state", "decided_by", "reason")
+        return {
+            "id": record.id,
+            "name": str(values["name"]),
+            **{name: _text(values[name]) for name in words},
+            **{name: _moment(values[name]) for name in ("created_at", "expires_at", "decided_at")},
+            "digest": digest_of(record),
+            "seal_problem": None if record.removed_at else self._seals.problem(record),
+        }
 
     def group(self, record: Record) -> answers.Group:
         return answers.Group(

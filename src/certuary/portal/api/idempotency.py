@@ -51,10 +51,10 @@ class Answer:
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def answer_of(body: Schema, *, status: int = 200, **secrets: str | None) -> Answer:
+def answer_of(body: Schema, *, status: int = 200, **secrets: object) -> Answer:
     """`secrets`, such as a generated password, are fields that the first answer alone holds."""
     told = {name: value for name, value in secrets.items() if value is not None}
-    shown = body.model_dump(mode="json", exclude={"password", *secrets})
+    shown = body.model_dump(mode="json", exclude=set(secrets))
     return Answer(status=status, body=shown, secrets=told)
 
 

@@ -57,10 +57,10 @@ class PasswordGiven(Given):
 
 
 class ClientCertificateGiven(Given):
-    profile: str = Field(max_length=64, description="one with clientAuth and digitalSignature")
-    common_name: str | None = Field(None, max_length=64, description="absent: the application's name")
-    dns_names: list[str] = Field(default_factory=list, max_length=100)
-    key_type: str = Field("ec-p256", description="ec-p256, ec-p384, rsa-3072 or rsa-4096")
+    profile: Text = Field(max_length=64, description="one with clientAuth and digitalSignature")
+    common_name: Text | None = Field(None, max_length=64, description="absent: the application's name")
+    dns_names: Names = Field(default_factory=list, max_length=100)
+    key_type: Text = Field("ec-p256", description="ec-p256, ec-p384, rsa-3072 or rsa-4096")
 
 
 class RevocationGiven(Given):
@@ -85,11 +85,11 @@ class GroupGiven(Given):
 
 
 class DigestGiven(Given):
-    digest: str = Field(max_length=64, description="of the request that is approved, as it was answered")
+    digest: Text = Field(max_length=64, description="of the request that is approved, as it was answered")
 
 
 class ReasonGiven(Given):
-    reason: str = Field(max_length=500, description="whoever asked reads it")
+    reason: Text = Field(max_length=500, description="whoever asked reads it")
 
 
 class PropertyGiven(Given):
