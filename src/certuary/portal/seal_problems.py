@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from django.http import HttpRequest
 
@@ -45,6 +47,28 @@ class Broken:
         return f"/users/{self.number}/" if self.kind == FACTORS else f"/seals/{self.kind}/{self.number}/"
 
 
+class Place(NamedTuple):
+    """Where a page goes on."""
+
+    stage: int
+    number: int
+    kind: str = ""
+
+
+BEGINNING: Final = Place(-1, -1)
+LOOKED_AT: Final = 2_000
+Verify = Callable[[], Broken | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPage:
+    """`later` is None at the end. `stopped`: records remain that were not looked at."""
+
+    broken: tuple[Broken, ...]
+    later: Place | None = None
+    stopped: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnShown:
     """`holds` is None where nothing can be said: no seal can be read."""
@@ -60,32 +84,84 @@ def find_broken(request: HttpRequest) -> list[Broken]:
     try:
         gate = deps_of(request).gate()
     except InvalidSeal as problem:
-        return [Broken(kind="manifest", name="the manifest", reason=problem.detail)]
-    found = [
-        Broken(
-            kind="manifest", name=f"{part.kind}/{part.number}", reason="it was altered, or its row is gone"
-        )
-        for part in gate.broken_parts(SEALED_KINDS)
-    ]
-    for kind in SEALED_KINDS:
-        found += _broken_of(kind, request, gate)
-    return found + _broken_factors(request, gate)
+        return [_of_manifest(problem)]
+    return [broken for _, broken in _verified(request, gate, BEGINNING) if broken is not None]
 
 
-def _broken_factors(request: HttpRequest, gate: RecordGate) -> list[Broken]:
-    """Of users whose own records hold, among those that the viewer sees."""
+def broken_page(request: HttpRequest, *, after: Place, limit: int) -> BrokenPage:
+    """The same in pages, each of which verifies a bounded number of records."""
+    try:
+        gate = deps_of(request).gate()
+    except InvalidSeal as problem:
+        return BrokenPage(broken=(_of_manifest(problem),))
+    found: list[Broken] = []
+    for looked_at, (place, broken) in enumerate(_verified(request, gate, after), 1):
+        if broken is not None:
+            found.append(broken)
+        if len(found) == limit or looked_at == LOOKED_AT:
+            return BrokenPage(broken=tuple(found), later=place, stopped=len(found) < limit)
+    return BrokenPage(broken=tuple(found))
+
+
+def _of_manifest(problem: InvalidSeal) -> Broken:
+    return Broken(kind="manifest", name="the manifest", reason=problem.detail)
+
+
+def _verified(request: HttpRequest, gate: RecordGate, after: Place) -> Iterator[tuple[Place, Broken | None]]:
+    """Parts of the manifest, then records by kind and number, then second factors; each verified when it is taken."""
+    for place in sorted(Place(0, part.number, part.kind) for part in gate.broken_parts(SEALED_KINDS)):
+        if place > after:
+            name = f"{place.kind}/{place.number}"
+            yield place, Broken(kind="manifest", name=name, reason="it was altered, or its row is gone")
+    for stage, kind in enumerate(SEALED_KINDS, 1):
+        for number, verify in _of_kind(kind, request, gate):
+            if (place := Place(stage, number)) > after:
+                yield place, verify()
+    for number, verify in _of_factors(request, gate):
+        if (place := Place(len(SEALED_KINDS) + 1, number)) > after:
+            yield place, verify()
+
+
+def _of_kind(kind: RecordKind, request: HttpRequest, gate: RecordGate) -> Iterator[tuple[int, Verify]]:
+    scope = Scope.of(request)
+    there = {key_of(record).id: record for record in deps_of(request).records.all(kind)}
+    entries = gate.entries(kind)
+    for number in sorted({*there, *entries}):
+        if number in there:
+            yield number, partial(_broken, there[number], gate, scope)
+        else:
+            yield number, partial(_missing, kind, number, entries[number], scope)
+
+
+def _broken(record: Record, gate: RecordGate, scope: Scope) -> Broken | None:
+    if not scope.has_record(record):
+        return None
+    try:
+        gate.check(record)
+    except InvalidSeal as problem:
+        number = key_of(record).id
+        return Broken(kind=record.kind, name=name_of(record), reason=problem.detail, number=number)
+    return None
+
+
+def _missing(kind: RecordKind, number: int, entry: Entry, scope: Scope) -> Broken | None:
+    if scope.group_ids is not None and kind not in _SHARED:
+        return None
+    return Broken(kind=kind, name=entry.name, reason=MISSING, number=number)
+
+
+def _of_factors(request: HttpRequest, gate: RecordGate) -> Iterator[tuple[int, Verify]]:
     scope, rows = Scope.of(request), read(authenticators.digests)
-    found = []
-    for user in deps_of(request).records.all("user"):
-        number = key_of(user).id
-        if not scope.has_record(user) or are_as_listed(user, rows.get(number, ())):
-            continue
-        try:
-            gate.check(user)
-        except InvalidSeal:
-            continue
-        found.append(Broken(kind=FACTORS, name=name_of(user), reason=ALTERED, number=number))
-    return found
+    users = {key_of(user).id: user for user in deps_of(request).records.all("user")}
+    for number in sorted(users):
+        yield number, partial(_broken_factors, users[number], rows.get(number, ()), gate, scope)
+
+
+def _broken_factors(user: Record, rows: tuple[str, ...], gate: RecordGate, scope: Scope) -> Broken | None:
+    """Of a user whose own record holds."""
+    if not scope.has_record(user) or are_as_listed(user, rows) or _broken(user, gate, scope) is not None:
+        return None
+    return Broken(kind=FACTORS, name=name_of(user), reason=ALTERED, number=key_of(user).id)
 
 
 def find_sealed(request: HttpRequest, kind: RecordKind, number: int) -> Record | None:
@@ -131,26 +207,3 @@ def columns_shown(shown: Shown) -> list[ColumnShown]:
         )
         for name, value in values.items()
     ]
-
-
-def _broken_of(kind: RecordKind, request: HttpRequest, gate: RecordGate) -> list[Broken]:
-    found, there = [], set()
-    scope = Scope.of(request)
-    for record in deps_of(request).records.all(kind):
-        there.add(key_of(record).id)
-        try:
-            gate.check(record)
-        except InvalidSeal as problem:
-            if scope.has_record(record):
-                found.append(
-                    Broken(
-                        kind=kind,
-                        name=name_of(record),
-                        reason=problem.detail,
-                        number=key_of(record).id,
-                    )
-                )
-    for number, entry in gate.entries(kind).items():
-        if number not in there and (scope.group_ids is None or kind in _SHARED):
-            found.append(Broken(kind=kind, name=entry.name, reason=MISSING, number=number))
-    return found

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certuary.core.values import serial_to_text
+from certuary.portal.api.pages import encode_cursor
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from tests.wire.portal.certificates import add_application, add_certificate
 from tests.wire.portal.pages import Portal, PortalClient
@@ -292,3 +293,35 @@ def test_a_stored_digest_of_a_request_is_no_hash_of_its_password(portal: Portal,
     sent = hashlib.sha256(json.dumps(body).encode()).hexdigest()
     plain = hashlib.sha256(f"POST\n/api/v1/applications\n{sent}".encode()).hexdigest()
     assert IdempotentRequest.objects.get().request_digest != plain
+
+
+def test_broken_seals_come_in_pages_that_verify_a_bounded_number_of_records(
+    portal: Portal, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from certuary.portal import seal_problems
+
+    for number in range(4):
+        add_application(portal, f"line-{number}", "GRP_001")
+    portal.execute("UPDATE applications SET subject_rule = 'CN=x' WHERE name LIKE 'line-%%'")
+    portal.execute("UPDATE groups SET name = 'altered' WHERE code = 'GRP_002'")
+    portal.execute("DELETE FROM labels")
+    whole = script.get("/seals").json()
+    assert (len(whole["items"]), whole["next_cursor"]) == (5, None)
+    assert pages_of(script, "/seals?limit=2") == whole["items"]
+    monkeypatch.setattr(seal_problems, "LOOKED_AT", 3)
+    first = script.get("/seals?limit=500").json()
+    assert first["stopped"] is True
+    assert len(first["items"]) <= 3
+    assert pages_of(script, "/seals?limit=500") == whole["items"]
+    for cursor in ("x", "1/2", "999/1/", "1/x/"):
+        assert_problem(script.get(f"/seals?cursor={encode_cursor(cursor)}"), 422, "cursor")
+
+
+def pages_of(script: Script, path: str) -> list[Any]:
+    found, cursor = [], ""
+    while True:
+        page = script.get(f"{path}{cursor}").json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"

@@ -1,6 +1,7 @@
 """What the API gives, as its OpenAPI document says it: one model for each kind of thing.
 
-Whoever alters a row by SQL can put anything into it. Such a value is null here, and `seal` says "broken".
+Whoever alters a row by SQL can put anything into it. In a record such a value is null here, and `seal` says "broken";
+elsewhere a time that cannot be read is that of the year 1, and `mark_problem` or `is_altered` says so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from certuary.portal.seal_problems import LOOKED_AT as SEALS_LOOKED_AT
 from certuary.store.audit_pages import LOOKED_AT as EVENTS_LOOKED_AT
 from certuary.store.certificate_pages import LOOKED_AT as CERTIFICATES_LOOKED_AT
 
@@ -478,8 +480,12 @@ class SealProblem(Schema):
     reason: str
 
 
-class SealProblems(Schema):
-    items: list[SealProblem]
+class SealProblemPage(Page):
+    items: list[SealProblem] = Field(description="by kind and number")
+    stopped: bool = Field(
+        description=f"true where {SEALS_LOOKED_AT:,} records were verified without filling the page: go on with the "
+        "cursor"
+    )
 
 
 class SealColumn(Schema):
@@ -584,8 +590,8 @@ class Token(Schema):
     state: Literal["in force", "revoked", "expired", "void"]
     problem: str | None = Field(description="why it is void")
     is_this: bool = Field(description="the one that asks")
-    created_at: Moment
-    expires_at: Moment
+    created_at: Moment | None
+    expires_at: Moment | None
     last_used_at: Moment | None
 
 

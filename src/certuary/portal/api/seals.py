@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.http import HttpRequest
 from ninja import Router
 
@@ -11,12 +13,15 @@ from certuary.portal.access import CA_ADMINISTRATORS, EVERYBODY, RULES
 from certuary.portal.api import answers
 from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.idempotency import NOTHING, Answer, answer_of, change
+from certuary.portal.api.pages import Paging, next_cursor, text_cursor, wrong_cursor
 from certuary.portal.api.schemas import AdoptGiven
 from certuary.portal.deps import deps_of
 from certuary.portal.seal_problems import (
+    BEGINNING,
     Broken,
+    Place,
+    broken_page,
     columns_shown,
-    find_broken,
     find_gone,
     find_sealed,
     missing_entry,
@@ -32,13 +37,18 @@ _WRITE = needs("seals:write", CA_ADMINISTRATORS)
 
 @router.get(
     "",
-    response=answers.SealProblems,
+    response=answers.SealProblemPage,
     summary="What is not as it was signed",
     **needs("seals:read", RULES["seals"]),
 )
-def list_seal_problems(request: HttpRequest) -> answers.SealProblems:
-    """Every record is verified anew: it costs as much as there are records."""
-    return answers.SealProblems(items=[_problem(one) for one in find_broken(request)])
+def list_seal_problems(request: HttpRequest, paging: Paging) -> answers.SealProblemPage:
+    """Every record is verified anew."""
+    page = broken_page(request, after=_place(paging.cursor), limit=paging.limit)
+    return answers.SealProblemPage(
+        items=[_problem(one) for one in page.broken],
+        next_cursor=next_cursor(None if page.later is None else "/".join(map(str, page.later))),
+        stopped=page.stopped,
+    )
 
 
 @router.get(
@@ -92,6 +102,16 @@ def forget_sealed_record(request: HttpRequest, kind: str, number: int) -> Answer
     actor, deps = sign(request, caller_of(request))
     forget_record(actor, sealed_kind, entry.name, deps)
     return NOTHING
+
+
+def _place(cursor: str | None) -> Place:
+    key = text_cursor(cursor)
+    if not key:
+        return BEGINNING
+    found = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,19})/([a-z]*)", key)
+    if found is None:
+        raise wrong_cursor()
+    return Place(int(found[1]), int(found[2]), found[3])
 
 
 def _kind(text: str, number: int) -> RecordKind:
