@@ -31,7 +31,7 @@ def new_home(directory: Path, *flags: str) -> Path:
 def new_token(home: Path) -> str:
     command = [sys.executable, "-m", "tests.api_token", str(home)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
-    return done.stdout.strip()
+    return done.stdout
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def main() -> int:
     actor, deps = portal.changes_as(ADMIN)
     user = portal.stores.records.find("user", name=ADMIN)
     assert user is not None
-    print(make_token(actor, user, "tests", tuple(SCOPES), 30, deps)[1])
+    sys.stdout.write(make_token(actor, user, "tests", tuple(SCOPES), 30, deps)[1])
     return 0
 
 

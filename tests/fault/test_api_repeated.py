@@ -102,7 +102,9 @@ def test_requests_of_one_key_at_the_same_moment_are_done_once(caller: Caller) ->
     assert {(one.status, one.body["rule"]) for one in waiting} <= {(409, "idempotency-in-progress")}
     again = caller.call("POST", "/groups", {"name": "at once"}, "same-moment")
     assert (again.status, again.is_repeated) == (201, True)
-    assert {json.dumps(one.body) for one in (*answers, again) if one.status == 201} == {json.dumps(again.body)}
+    assert {json.dumps(one.body) for one in (*answers, again) if one.status == 201} == {
+        json.dumps(again.body)
+    }
 
 
 def test_one_change_under_many_keys_at_the_same_moment_is_made_once(caller: Caller) -> None:
