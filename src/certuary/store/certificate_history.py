@@ -12,14 +12,16 @@ from certuary.core.values import serial_to_text
 from certuary.services.ports import CertificateRow, StoredEvent
 from certuary.store.audit import stored_event
 from certuary.store.database import read
+from certuary.store.enrolments import FoundEnrolment, find_enrolment
 from certuary.store.events_by_time import written_at
 from certuary.store.models import AuditEvent, Enrolment
 
 
-def enrolment_of(certificate: CertificateRow) -> Enrolment | None:
+def enrolment_of(certificate: CertificateRow) -> FoundEnrolment | None:
     """None where there was no request: the server's own certificates."""
     rows = Enrolment.objects.filter(serial=serial_to_text(certificate.serial))
-    return next(iter(written_at(rows, certificate.issued_at)), None)
+    found = written_at(rows, certificate.issued_at)
+    return find_enrolment(found[0].pk) if found else None
 
 
 def events_of(certificate: CertificateRow, request_id: str) -> tuple[StoredEvent, ...]:

@@ -16,7 +16,7 @@ from certuary.store import certificate_rows
 from certuary.store.database import database_errors, read
 from certuary.store.event_stream import EventStream, no_chain
 from certuary.store.models import Certificate, ConfigRevision, Crl
-from certuary.store.plain import octets
+from certuary.store.plain import moment, number, octets, optional
 
 KEPT = 50
 """Of each authority, this many CRLs are kept; with 100,000 entries one is 4 MB."""
@@ -121,11 +121,11 @@ def _newest(authority_id: int) -> QuerySet[Crl]:
 
 def crl_value(row: Crl) -> CrlRow:
     return CrlRow(
-        authority_id=row.authority_id,
-        number=row.number,
-        covers_revision=row.covers_revision,
-        this_update=row.this_update,
-        next_update=row.next_update,
+        authority_id=number(row.authority_id),
+        number=number(row.number),
+        covers_revision=number(row.covers_revision),
+        this_update=moment(row.this_update),
+        next_update=moment(row.next_update),
         der=octets(row.der),
-        mark=None if row.mark is None else octets(row.mark),
+        mark=optional(octets, row.mark),
     )

@@ -12,6 +12,7 @@ from django.db.models import QuerySet, Sum
 from certuary.store.counts import ISSUED, POSITION_ID, REFUSED
 from certuary.store.database import read
 from certuary.store.models import CountingPosition, Crl, DailyCount, ExpiryCount, Profile
+from certuary.store.plain import moment, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,19 @@ def newest_crls(authority_ids: Sequence[int]) -> tuple[CrlAge, ...]:
 
     def query() -> tuple[CrlAge, ...]:
         newest = (
-            Crl.objects.filter(authority_id=number).order_by("-number").values(*columns).first()
-            for number in authority_ids
+            Crl.objects.filter(authority_id=authority).order_by("-number").values(*columns).first()
+            for authority in authority_ids
         )
-        return tuple(CrlAge(**row) for row in newest if row is not None)
+        return tuple(
+            CrlAge(
+                authority_id=row["authority_id"],
+                number=number(row["number"]),
+                this_update=moment(row["this_update"]),
+                next_update=moment(row["next_update"]),
+            )
+            for row in newest
+            if row is not None
+        )
 
     return read(query)
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from certuary.store.database import read
 from certuary.store.models import AuditEvent, Enrolment
+from certuary.store.plain import moment, number, octets, optional, text
 
 _COLUMNS = (
     "id",
@@ -26,6 +27,9 @@ _COLUMNS = (
     "serial",
     "csr_der",
 )
+
+
+_TEXTS = ("request_id", "operation", "outcome", "reason", "label", "address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +101,25 @@ def find_enrolments(request_id: str) -> tuple[FoundEnrolment, ...]:
     return read(lambda: tuple(_found(rows.values(*_columns())[:10])))
 
 
+def find_enrolment(number: int) -> FoundEnrolment | None:
+    rows = Enrolment.objects.filter(pk=number)
+    return read(lambda: next(iter(_found(rows.values(*_columns()))), None))
+
+
 def find_events(request_id: str) -> tuple[FoundEvent, ...]:
     rows = AuditEvent.objects.filter(request_id=request_id).order_by("id")
-    columns = ("kind", "at", "actor_kind", "actor", "address", "detail")
-    return read(lambda: tuple(FoundEvent(**row) for row in rows.values(*columns)[:20]))
+    return read(lambda: tuple(map(_event, rows[:20])))
+
+
+def _event(row: AuditEvent) -> FoundEvent:
+    return FoundEvent(
+        kind=text(row.kind),
+        at=moment(row.at),
+        actor_kind=text(row.actor_kind),
+        actor=text(row.actor),
+        address=text(row.address),
+        detail=text(row.detail),
+    )
 
 
 def _columns() -> tuple[str, ...]:
@@ -114,12 +133,14 @@ def _columns() -> tuple[str, ...]:
 
 def _found(rows: Iterable[Mapping[str, Any]]) -> Iterable[FoundEnrolment]:
     for row in rows:
-        csr_der = row["csr_der"]
-        own = {name: row[name] for name in _COLUMNS if name not in ("csr_der", "profile_version_id")}
         yield FoundEnrolment(
-            **own,
-            csr_der=None if csr_der is None else bytes(csr_der),
-            profile_name=row["profile_version__profile__name"] or "",
-            profile_id=row["profile_version__profile_id"],
-            profile_version=row["profile_version__number"],
+            id=row["id"],
+            at=moment(row["at"]),
+            **{name: text(row[name]) for name in _TEXTS},
+            application_id=optional(number, row["application_id"]),
+            serial=optional(text, row["serial"]),
+            csr_der=optional(octets, row["csr_der"]),
+            profile_name=optional(text, row["profile_version__profile__name"]) or "",
+            profile_id=optional(number, row["profile_version__profile_id"]),
+            profile_version=optional(number, row["profile_version__number"]),
         )

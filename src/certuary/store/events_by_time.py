@@ -13,12 +13,15 @@ from typing import Final, TypeVar
 from django.db.models import Max, Model, Q, QuerySet
 
 from certuary.store.database import read
+from certuary.store.plain import NO_TIME
 
 SLACK: Final = timedelta(minutes=2)
 _NEAR: Final = timedelta(seconds=2)
 """Where nearly every row is found: two minutes of a busy hour are a hundred thousand rows."""
 
 _MOST: Final = 100
+_UNREADABLE: Final = 20
+"""How many rows whose time cannot be read are passed over."""
 
 M = TypeVar("M", bound=Model)
 
@@ -38,6 +41,8 @@ def first_number_at(rows: QuerySet[M], moment: datetime) -> int:
 
 def written_at(rows: QuerySet[M], moment: datetime) -> list[M]:
     """The rows of that very moment, by number; a hundred at most. `rows` are filtered as wanted, but not by time."""
+    if moment == NO_TIME:
+        return []
     every = rows.model._default_manager.all()
     for slack in (_NEAR, SLACK):
         first, last = first_number_at(every, moment - slack), first_number_at(every, moment + slack)
@@ -49,5 +54,9 @@ def written_at(rows: QuerySet[M], moment: datetime) -> list[M]:
 
 
 def _next_from(rows: QuerySet[M], number: int) -> tuple[int, datetime] | None:
-    found = rows.filter(id__gte=number).order_by("id").values_list("id", "at")[:1]
-    return next(iter(read(lambda: list(found))), None)
+    """The next row whose time can be read; SQLite keeps any value, and a few such rows hide nothing around them."""
+    found = read(
+        lambda: list(rows.filter(id__gte=number).order_by("id").values_list("id", "at")[:_UNREADABLE])
+    )
+    readable = ((number, at) for number, at in found if isinstance(at, datetime))
+    return next(readable, (found[-1][0], NO_TIME) if found else None)

@@ -14,7 +14,7 @@ from certuary.store import certificate_rows
 from certuary.store.crls import crl_value
 from certuary.store.database import read
 from certuary.store.models import Certificate, Crl, ProfileVersion
-from certuary.store.plain import octets
+from certuary.store.plain import moment, number, octets, optional, text
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
@@ -77,10 +77,10 @@ def _read_one(rows: QuerySet[M], convert: Callable[[M], R], number: int) -> R | 
 
 def profile_version(row: Any) -> ProfileVersionRow:
     return ProfileVersionRow(
-        profile_id=row.profile_id,
-        number=row.number,
-        toml=row.toml,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        mark=None if row.mark is None else octets(row.mark),
+        profile_id=number(row.profile_id),
+        number=number(row.number),
+        toml=text(row.toml),
+        created_at=moment(row.created_at),
+        created_by=text(row.created_by),
+        mark=optional(octets, row.mark),
     )

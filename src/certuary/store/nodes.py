@@ -10,6 +10,7 @@ from django.db import transaction
 from certuary.services.ports import NodeRow
 from certuary.store.database import database_errors, read
 from certuary.store.models import Node
+from certuary.store.plain import moment, text
 
 _FORGOTTEN_AFTER: Final = timedelta(days=7)
 
@@ -37,16 +38,16 @@ def list_nodes(now: datetime) -> tuple[NodeRow, ...]:
     rows = read(lambda: list(Node.objects.filter(seen_at__gte=now - _FORGOTTEN_AFTER)))
     return tuple(
         NodeRow(
-            name=row.name,
-            hostname=row.hostname,
-            version=row.version,
-            ready=row.ready,
+            name=text(row.name),
+            hostname=text(row.hostname),
+            version=text(row.version),
+            ready=row.ready is True,
             reasons=_texts(row.reasons),
             warnings=_texts(row.warnings),
-            started_at=row.started_at,
-            seen_at=row.seen_at,
+            started_at=moment(row.started_at),
+            seen_at=moment(row.seen_at),
         )
-        for row in sorted(rows, key=lambda row: (row.hostname, row.name))
+        for row in sorted(rows, key=lambda row: (text(row.hostname), text(row.name)))
     )
 
 

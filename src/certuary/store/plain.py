@@ -6,8 +6,11 @@ chained, and never fail: the check that names it comes after.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 NO_TIME: Final = datetime(1, 1, 1, tzinfo=UTC)
 MAX_NUMBER: Final = 2**63 - 1
@@ -22,4 +25,21 @@ def octets(value: object) -> bytes:
 
 
 def moment(value: object) -> datetime:
-    return value if isinstance(value, datetime) else NO_TIME
+    """SQLite has no time zones: what it keeps is UTC."""
+    if not isinstance(value, datetime):
+        return NO_TIME
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def number(value: object) -> int:
+    """0 for what is none: no row has that number."""
+    return value if isinstance(value, int) else 0
+
+
+def optional(read: Callable[[object], T], value: object) -> T | None:
+    """For a column that may be NULL."""
+    return None if value is None else read(value)

@@ -109,7 +109,7 @@ def get_certificate_trail(request: HttpRequest, serial: str) -> answers.Trail:
             operation=made.operation,
             label=made.label,
             address=made.address,
-            csr=csr_pem(None if made.csr_der is None else bytes(made.csr_der)),
+            csr=csr_pem(made.csr_der),
         )
     events = events_of(row, made.request_id if made else "")
     return answers.Trail(request=enrolment, events=[describe_event(event) for event in events])

@@ -12,6 +12,7 @@ from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.idempotency import NOTHING, Answer, change
 from certuary.portal.api.pages import Paging, cut, number_cursor
 from certuary.portal.api.tokens import revoke_token, state_of, tokens_of
+from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
 from certuary.portal.models import ApiToken
 from certuary.services.ports import Record
@@ -55,8 +56,8 @@ def _token(request: HttpRequest, row: ApiToken, user: Record) -> answers.Token:
     state, problem = state_of(row, user, deps.marker, deps.clock.now())
     return answers.Token(
         id=row.pk,
-        name=row.name,
-        scopes=[str(scope) for scope in row.scopes],
+        name=str(row.name),
+        scopes=texts(row.scopes),
         state=state,
         problem=problem,
         is_this=row.pk == caller_of(request).token_id,

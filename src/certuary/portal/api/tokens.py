@@ -127,7 +127,7 @@ def find_caller(token: str, deps: PortalDeps, now: datetime) -> ApiCaller:
     row = ApiToken.objects.filter(token_hash=_hash(token)).first() if token.startswith(PREFIX) else None
     if row is None:
         raise NotAuthenticated("unknown token")
-    user = deps.records.find("user", id=row.user_id)
+    user = deps.records.find("user", id=row.user_id) if isinstance(row.user_id, int) else None
     if user is None or not user.values["enabled"]:
         raise NotAuthenticated("the token's user is gone or disabled")
     try:
@@ -154,7 +154,7 @@ def state_of(row: ApiToken, user: Record, marker: Marker, now: datetime) -> tupl
     """ "in force", "revoked", "expired" or "void", and of the last why."""
     if row.revoked_at is not None:
         return "revoked", None
-    if row.expires_at <= now:
+    if isinstance(row.expires_at, datetime) and row.expires_at <= now:
         return "expired", None
     problem = problem_of(row, user, marker)
     return ("in force" if problem is None else "void"), problem

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from certuary.portal.api.tokens import state_of, tokens_of
+from certuary.portal.columns import texts
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.api_tokens import ApiTokenForm
 from certuary.portal.signing import content_of, propose
@@ -35,7 +36,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
             {
                 "row": row,
                 "state": format_html('<span title="{}">{}</span>', problem or "", state(tone, words)),
-                "scopes": [str(scope) for scope in row.scopes],
+                "scopes": texts(row.scopes),
                 "last_used": moment(row.last_used_at),
                 "is_open": row.revoked_at is None,
             }
