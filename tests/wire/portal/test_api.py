@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -351,6 +351,46 @@ def test_applications_and_events_go_by_cursor_too(script: Script, foreign: Forei
     numbers = [one["number"] for one in (*newest["items"], *older["items"])]
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) == 4
+
+
+def pages_of(script: Script, path: str, between: Callable[[], object] = lambda: None) -> Iterator[Any]:
+    """Every entry of a list, page by page; something is done after each page."""
+    cursor: str | None = ""
+    while cursor is not None:
+        page = script.get(f"{path}{cursor and f'&cursor={cursor}'}").json()
+        yield from page["items"]
+        cursor = page["next_cursor"]
+        between()
+
+
+@pytest.mark.parametrize("path", ["/applications?limit=2", "/labels?limit=2"])
+def test_pages_repeat_and_leave_out_nothing_while_others_add_and_remove(script: Script, path: str) -> None:
+    """By name: one before and one behind the place where the reader is, and one behind it is gone."""
+    kind = path.partition("?")[0]
+
+    def add(name: str) -> None:
+        more = {"username": name} if kind == "/applications" else {"profile": "network-gear"}
+        assert script.post(kind, {"name": name, **more}).status_code == 201
+
+    for name in ("b", "c", "d", "e", "f"):
+        add(name)
+
+    def change_after_the_first_page() -> None:
+        if script.get(f"{kind}/a").status_code == 404:
+            add("a")
+            add("z")
+            assert script.call("DELETE", f"{kind}/e", sign=True).status_code == 204
+
+    seen = [one["name"] for one in pages_of(script, path, change_after_the_first_page)]
+    assert [name for name in seen if name != "quickstart"] == ["b", "c", "d", "f", "z"]
+
+
+def test_events_that_are_written_while_somebody_reads_move_no_page(script: Script) -> None:
+    """Newest first: what comes on top is for the next who begins."""
+    before = [one["number"] for one in pages_of(script, "/audit?limit=500")]
+    names = iter(range(1000))
+    seen = pages_of(script, "/audit?limit=3", lambda: script.post("/groups", {"name": f"g-{next(names)}"}))
+    assert [one["number"] for one in seen] == before
 
 
 @pytest.mark.parametrize("cursor", ["!", "bnVsbA", "W10", "eyJhIjoxfQ", "MS41", "dHJ1ZQ", "LTE"])

@@ -16,7 +16,7 @@ from certuary.portal.api.pages import encode_cursor
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from tests.wire.portal.certificates import add_application, add_certificate
 from tests.wire.portal.pages import Portal, PortalClient
-from tests.wire.portal.test_api import Script, assert_problem, script_of
+from tests.wire.portal.test_api import Script, assert_problem, pages_of, script_of
 
 pytestmark = pytest.mark.usefixtures("portal")
 
@@ -307,21 +307,11 @@ def test_broken_seals_come_in_pages_that_verify_a_bounded_number_of_records(
     portal.execute("DELETE FROM labels")
     whole = script.get("/seals").json()
     assert (len(whole["items"]), whole["next_cursor"]) == (5, None)
-    assert pages_of(script, "/seals?limit=2") == whole["items"]
+    assert list(pages_of(script, "/seals?limit=2")) == whole["items"]
     monkeypatch.setattr(seal_problems, "LOOKED_AT", 3)
     first = script.get("/seals?limit=500").json()
     assert first["stopped"] is True
     assert len(first["items"]) <= 3
-    assert pages_of(script, "/seals?limit=500") == whole["items"]
+    assert list(pages_of(script, "/seals?limit=500")) == whole["items"]
     for cursor in ("x", "1/2", "999/1/", "1/x/"):
         assert_problem(script.get(f"/seals?cursor={encode_cursor(cursor)}"), 422, "cursor")
-
-
-def pages_of(script: Script, path: str) -> list[Any]:
-    found, cursor = [], ""
-    while True:
-        page = script.get(f"{path}{cursor}").json()
-        found += page["items"]
-        if page["next_cursor"] is None:
-            return found
-        cursor = f"&cursor={page['next_cursor']}"
