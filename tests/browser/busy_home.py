@@ -90,6 +90,7 @@ def make(directory: Path) -> None:
     _add_profiles(actor, deps)
     numbers = _add_applications(portal, actor, deps)
     _add_certificates(portal, numbers)
+    _add_tokens(portal)
     _alter(portal)
 
 
@@ -194,6 +195,20 @@ def _add_certificates(portal: Portal, numbers: list[int]) -> None:
     add_certificate(
         portal, numbers[0], common_name='<script>alert("1")</script> \u202eexe.txt', key="ed25519"
     )
+
+
+def _add_tokens(portal: Portal) -> None:
+    """Alice's, for scripts that this home does not run."""
+    from certuary.portal.api.tokens import SCOPES, make_token
+
+    actor, deps = portal.changes_as("alice")
+    user = portal.stores.records.find("user", name="alice")
+    assert user is not None
+    for name, scopes, days in (
+        ("inventory on ops-1", ("certificates:read",), 90),
+        (LONG_NAME, tuple(SCOPES), 1),
+    ):
+        make_token(actor, user, name, scopes, days, deps)
 
 
 def _times() -> Iterator[tuple[int, int]]:

@@ -564,6 +564,7 @@ def test_the_reference_is_a_page_of_ours_that_loads_nothing_from_elsewhere(clien
         assert "/api/v1/applications/{name}/rotate" in text
         assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", text)
         assert "unsafe" not in shown["Content-Security-Policy"]
+        assert "`" not in text
     assert "Parameters of Register an application" in subject.content.decode()
     assert client.get(f"{BASE}/docs?subject=Nothing").status_code == 200
 
