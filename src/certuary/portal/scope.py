@@ -90,6 +90,14 @@ def visible_applications(request: HttpRequest) -> tuple[Record, ...]:
     return tuple(record for record in deps_of(request).records.all("application") if scope.has_record(record))
 
 
+def find_application_named(request: HttpRequest, name: str) -> Record:
+    """`NotFound` alike for what is not there and for what another group has: without the nearest names."""
+    record = deps_of(request).records.find("application", name=name)
+    if record is None or not Scope.of(request).has_record(record):
+        raise NotFound(f"there is no application {name!r}")
+    return record
+
+
 def find_application(request: HttpRequest, number: int) -> Record:
     record = deps_of(request).records.find("application", id=number)
     if record is None or not Scope.of(request).has_record(record):

@@ -482,9 +482,11 @@ def test_every_kind_of_error_is_a_problem_document(script: Script) -> None:
 @pytest.mark.parametrize(
     "moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2027-01-31T12:00:00"]
 )
-def test_a_moment_that_is_none_in_utc_is_refused(moment: str, script: Script) -> None:
+def test_a_moment_that_is_none_in_utc_is_refused(moment: str, portal: Portal, script: Script) -> None:
     given = {"name": "line-7", "username": "line-7", "expires_at": moment}
-    assert_problem(script.post("/applications", given), 422, "moment")
+    assert_problem(script.post("/applications", given), 422, "invalid-value")
+    compromised = f"/users/{script_of(portal, OFFICER, ('GRP_001',)).username}/key-compromised"
+    assert_problem(script.post(compromised, {"since": moment}), 422, "invalid-value")
 
 
 def test_a_body_that_is_too_large_is_refused(script: Script) -> None:

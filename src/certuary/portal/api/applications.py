@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field
 
-from certuary.errors import InvalidValue, NotFound
 from certuary.portal.access import ADMINISTRATORS, EVERYBODY
 from certuary.portal.api import answers
 from certuary.portal.api.answers import Application, ApplicationPage, ApplicationSaved, ClientCertificate
 from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.describe import Describer, describe_certificate, fresh
+from certuary.portal.api.grants import grants_of
 from certuary.portal.api.idempotency import NOTHING, Answer, answer_of, change
 from certuary.portal.api.pages import PageQuery, next_cursor, text_cursor
 from certuary.portal.api.schemas import (
@@ -29,9 +28,8 @@ from certuary.portal.api.schemas import (
 from certuary.portal.deps import deps_of
 from certuary.portal.names import Names
 from certuary.portal.people import find_group_named
-from certuary.portal.scope import Scope
+from certuary.portal.scope import Scope, find_application_named
 from certuary.services.order_certificate import CertificateWanted, order_certificate
-from certuary.services.ports import Record
 from certuary.services.register_application import (
     Grants,
     Identity,
@@ -76,7 +74,7 @@ def list_applications(
 
 @router.get("/{name}", response=Application, summary="One application", **_READ)
 def get_application(request: HttpRequest, name: str) -> answers.Application:
-    return Describer(request).application(_own(request, name))
+    return Describer(request).application(find_application_named(request, name))
 
 
 @router.post("", response={201: ApplicationSaved}, summary="Register an application", **_WRITE)
@@ -92,7 +90,7 @@ def create_application(request: HttpRequest, given: ApplicationGiven) -> Answer:
 @router.patch("/{name}", response=ApplicationSaved, summary="Change what an application may do", **_WRITE)
 @change
 def patch_application(request: HttpRequest, name: str, given: ApplicationChanged) -> Answer:
-    _own(request, name)
+    find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
     identity = Identity(name=given.name, username=given.username)
     saved = change_application(actor, name, _grants(request, given), deps, identity=identity)
@@ -116,7 +114,7 @@ def enable_application(request: HttpRequest, name: str) -> Answer:
 )
 @change
 def rotate_application(request: HttpRequest, name: str, given: PasswordGiven) -> Answer:
-    _own(request, name)
+    find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
     return _answer(request, rotate_password(actor, name, given.password, deps_of(request).passwords, deps))
 
@@ -130,7 +128,7 @@ def rotate_application(request: HttpRequest, name: str, given: PasswordGiven) ->
 @change
 def create_client_certificate(request: HttpRequest, name: str, given: ClientCertificateGiven) -> Answer:
     """The file and its passphrase are in the first answer alone; neither is kept."""
-    _own(request, name)
+    find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
     wanted = CertificateWanted(
         application=name,
@@ -148,14 +146,14 @@ def create_client_certificate(request: HttpRequest, name: str, given: ClientCert
 @router.delete("/{name}", response={204: None}, summary="Remove an application", **_WRITE)
 @change
 def delete_application(request: HttpRequest, name: str) -> Answer:
-    _own(request, name)
+    find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
     remove_application(actor, name, deps)
     return NOTHING
 
 
 def _set_enabled(request: HttpRequest, name: str, *, enabled: bool) -> Answer:
-    _own(request, name)
+    find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
     saved = set_application_enabled(actor, name, enabled=enabled, deps=deps)
     return answer_of(Describer(request).application(fresh(request, saved.record)))
@@ -170,14 +168,6 @@ def _group_ids(request: HttpRequest, code: str | None) -> Collection[int] | None
     return () if group is None or not Scope.of(request).has_record(group) else (int(group.id),)
 
 
-def _own(request: HttpRequest, name: str) -> Record:
-    """`NotFound` alike for what is not there and for what another group has: without the nearest names."""
-    found = deps_of(request).records.find("application", name=name)
-    if found is None or not Scope.of(request).has_record(found):
-        raise NotFound(f"there is no application {name!r}")
-    return found
-
-
 def _answer(request: HttpRequest, registered: Registered, *, status: int = 200) -> Answer:
     fields = Describer(request).application_fields(fresh(request, registered.record))
     body = ApplicationSaved(**fields, warnings=list(registered.warnings))
@@ -187,25 +177,4 @@ def _answer(request: HttpRequest, registered: Registered, *, status: int = 200) 
 def _grants(request: HttpRequest, given: GrantsGiven) -> Grants:
     if given.group is not None:
         find_group_named(request, given.group)
-    return Grants(
-        networks=_tuple(given.networks),
-        profiles=_tuple(given.profiles),
-        labels=_tuple(given.labels),
-        group=given.group,
-        subject_rule=given.subject_rule,
-        expires_at=None if given.expires_at is None else _utc(given.expires_at),
-        never_expires=given.never_expires,
-    )
-
-
-def _utc(moment: datetime) -> datetime:
-    try:
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except OverflowError:
-        pass
-    raise InvalidValue("expires_at is a moment with its zone, such as 2027-01-31T12:00:00Z", rule="moment")
-
-
-def _tuple(texts: list[str] | None) -> tuple[str, ...] | None:
-    return None if texts is None else tuple(texts)
+    return grants_of(given)

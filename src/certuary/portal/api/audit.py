@@ -6,7 +6,7 @@ from typing import Annotated
 
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from certuary.errors import NotFound
 from certuary.portal.access import EVERYBODY
@@ -14,6 +14,7 @@ from certuary.portal.api import answers
 from certuary.portal.api.callers import needs
 from certuary.portal.api.describe import describe_event
 from certuary.portal.api.pages import KnownQuery, PageQuery, next_cursor, number_cursor
+from certuary.portal.api.schemas import MomentGiven
 from certuary.portal.audit_events import JSON_LINES, checked_time, event_file, json_part, newest_checkpoint
 from certuary.portal.scope import Scope
 from certuary.store.audit_pages import AuditSearch, find_event, search_events
@@ -28,8 +29,8 @@ class AuditFilters(KnownQuery):
     actor: str = Field("", max_length=128)
     target: str = Field("", max_length=128, description="part of it, such as application:line-1")
     request_id: str = Field("", max_length=32)
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: MomentGiven | None = None
+    until: MomentGiven | None = None
 
 
 class AuditQuery(AuditFilters, PageQuery):

@@ -25,8 +25,8 @@ from certuary.portal.api import (
 )
 from certuary.portal.api.answers import Event, KeptChange
 from certuary.portal.api.callers import SIGNATURE_HEADER, nobody
-from certuary.portal.api.idempotency import HEADER, JSON
-from certuary.portal.api.parser import JsonParser
+from certuary.portal.api.idempotency import HEADER
+from certuary.portal.api.parser import JSON, JsonParser
 from certuary.portal.api.problems import CONTENT_TYPE, handle_errors
 from certuary.portal.api.second_person import KEPT
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from certuary.errors import InvalidMark, NotFound
 from certuary.portal.access import EVERYBODY, OFFICERS
@@ -17,7 +17,7 @@ from certuary.portal.api.describe import csr_pem, describe_certificate, describe
 from certuary.portal.api.files import files_of
 from certuary.portal.api.idempotency import Answer, answer_of, change
 from certuary.portal.api.pages import PageQuery, next_cursor, number_cursor, wrong_cursor
-from certuary.portal.api.schemas import RevocationGiven
+from certuary.portal.api.schemas import MomentGiven, RevocationGiven
 from certuary.portal.certificate_fields import decode
 from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
 from certuary.portal.deps import deps_of
@@ -46,8 +46,8 @@ class CertificateQuery(PageQuery):
     expiring_within_days: int | None = Field(
         None, ge=0, le=36500, description="still valid, not much longer; in the place of the next two"
     )
-    expires_from: AwareDatetime | None = None
-    expires_before: AwareDatetime | None = None
+    expires_from: MomentGiven | None = None
+    expires_before: MomentGiven | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> CertificateQuery:

@@ -30,6 +30,7 @@ from certuary.errors import (
     Refused,
     SecondPersonNeeded,
 )
+from certuary.portal.api.parser import JSON
 from certuary.portal.api.problems import IdempotencyMismatch
 from certuary.portal.api.second_person import begin, keep
 from certuary.portal.api.tokens import ApiCaller
@@ -39,7 +40,6 @@ HEADER: Final = "Idempotency-Key"
 KEPT: Final = timedelta(hours=24)
 _LONGEST_KEY: Final = 255
 _REFUSALS: Final = (BadRequest, Refused, NotFound, Conflict, RateLimited)
-JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def change(operation: Operation) -> Callable[..., HttpResponse]:
             # Nothing was changed, so the key is free for another try. After anything else nobody knows.
             IdempotentRequest.objects.filter(pk=row.pk).delete()
             raise
-        row.status, row.body = answer.status, json.dumps(dict(answer.body), default=str)
+        row.status, row.body = answer.status, json.dumps(dict(answer.body))
         row.save(update_fields=["status", "body"])
         return _response(answer)
 
@@ -145,7 +145,7 @@ def _repeated(row: IdempotentRequest) -> HttpResponse:
 def _response(answer: Answer) -> HttpResponse:
     if answer.status == 204:
         return HttpResponse(status=204)
-    body = json.dumps({**answer.body, **answer.secrets}, default=str)
+    body = json.dumps({**answer.body, **answer.secrets})
     response = HttpResponse(body, content_type=JSON, status=answer.status)
     if answer.status == HTTPStatus.ACCEPTED:
         response["Location"] = str(answer.body["url"])

@@ -10,14 +10,14 @@ from ninja.parser import Parser
 
 from certuary.errors import UnsupportedMediaType
 
-_JSON: Final = "application/json"
+JSON: Final = "application/json"
 
 
 class JsonParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         """`UnsupportedMediaType`; a `ValueError` for what is not JSON."""
-        if request.content_type != _JSON:
-            raise UnsupportedMediaType(f"a body here is {_JSON}")
+        if request.content_type != JSON:
+            raise UnsupportedMediaType(f"a body here is {JSON}")
         return json.loads(request.body, parse_constant=_refuse)
 
 

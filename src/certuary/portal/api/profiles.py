@@ -26,7 +26,7 @@ from certuary.portal.profile_use import ProfileUses
 from certuary.services.find_record import find_named, find_profile
 from certuary.services.lint_profile import lint_profile, sample_certificate
 from certuary.services.manage_group import add_label, remove_label
-from certuary.services.ports import ProfileVersionRow, Record
+from certuary.services.ports import ProfileVersionRow
 from certuary.services.record_gate import name_of
 from certuary.services.save_profile import save_profile
 from certuary.store.profile_versions import find_version, list_versions
@@ -173,12 +173,8 @@ def delete_label(request: HttpRequest, name: str) -> Answer:
     return NOTHING
 
 
-def _profile(request: HttpRequest, name: str) -> Record:
-    return find_profile(deps_of(request).records, name)
-
-
 def _number_of(request: HttpRequest, name: str) -> int:
-    number = _profile(request, name).id
+    number = find_profile(deps_of(request).records, name).id
     assert isinstance(number, int)
     return number
 

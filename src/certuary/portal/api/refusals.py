@@ -7,7 +7,7 @@ from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from certuary.core.csr import parse_csr
 from certuary.core.est import Operation
@@ -19,7 +19,7 @@ from certuary.portal.api import answers
 from certuary.portal.api.callers import needs
 from certuary.portal.api.describe import csr_pem, describe_sections
 from certuary.portal.api.pages import PageQuery, next_cursor, text_cursor
-from certuary.portal.api.schemas import DryRunGiven
+from certuary.portal.api.schemas import DryRunGiven, MomentGiven
 from certuary.portal.certificate_fields import decode_csr, decode_sample
 from certuary.portal.deps import deps_of
 from certuary.portal.names import application_names
@@ -31,8 +31,7 @@ from certuary.portal.refused import (
     parse_page_key,
     sample_of,
 )
-from certuary.portal.scope import Scope
-from certuary.services.ports import Record
+from certuary.portal.scope import Scope, find_application_named
 from certuary.services.rehearse_enrolment import Rehearsal, Rehearsed, StepResult, rehearse_enrolment
 from certuary.store.enrolments import RefusalFilter, list_refusals
 
@@ -45,7 +44,7 @@ _READ = needs("refusals:read", EVERYBODY)
 class RefusalQuery(PageQuery):
     rule: str = Field("", max_length=64, description="as docs/errors.md lists it")
     application: str = Field("", max_length=64, description="an application's name")
-    since: AwareDatetime | None = None
+    since: MomentGiven | None = None
 
 
 @router.get("", response=answers.RefusalPage, summary="List refused requests, newest first", **_READ)
@@ -86,7 +85,7 @@ def explain_request(request: HttpRequest, request_id: str) -> answers.Explained:
 
 @dry_runs.post("", response=answers.DryRun, summary="Try a request, issuing nothing", **_READ)
 def try_request(request: HttpRequest, given: DryRunGiven) -> answers.DryRun:
-    application = _application(request, given.application)
+    application = find_application_named(request, given.application)
     assert isinstance(application.id, int)
     asked = Rehearsal(
         operation=Operation(given.operation),
@@ -98,17 +97,10 @@ def try_request(request: HttpRequest, given: DryRunGiven) -> answers.DryRun:
     return _tried(rehearse_enrolment(asked, deps_of(request).rehearsal))
 
 
-def _application(request: HttpRequest, name: str) -> Record:
-    found = deps_of(request).records.find("application", name=name)
-    if found is None or not Scope.of(request).has_record(found):
-        raise NotFound(f"there is no application {name!r}")
-    return found
-
-
 def _application_ids(request: HttpRequest, name: str) -> tuple[int, ...] | None:
     if not name:
         return Scope.of(request).application_ids()
-    number = _application(request, name).id
+    number = find_application_named(request, name).id
     assert isinstance(number, int)
     return (number,)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from ninja import Schema
@@ -17,8 +17,18 @@ def _storable(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the calendar has no such moment in UTC") from None
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Names = Annotated[list[Annotated[Text, Field(max_length=253)]], Field(max_length=500)]
+
+MomentGiven = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""With its zone, such as 2027-01-31T12:00:00Z."""
 
 
 class Given(Schema):
@@ -33,7 +43,7 @@ class GrantsGiven(Given):
     labels: Names | None = Field(None, description="[] is the unlabelled endpoint")
     group: Text | None = Field(None, max_length=64, description="its code, such as GRP_001")
     subject_rule: Text | None = Field(None, max_length=4000, description='"" is any name')
-    expires_at: datetime | None = Field(None, description="with its zone, such as 2027-01-31T12:00:00Z")
+    expires_at: MomentGiven | None = Field(None, description="with its zone, such as 2027-01-31T12:00:00Z")
     never_expires: bool = False
 
 
@@ -122,9 +132,7 @@ class IdentityGiven(Given):
 
 
 class CompromiseGiven(Given):
-    since: AwareDatetime = Field(
-        description="what the key signed from then on is void; rather early than late"
-    )
+    since: MomentGiven = Field(description="what the key signed from then on is void; rather early than late")
 
 
 class DryRunGiven(Given):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -16,6 +16,7 @@ from certuary.core.profile import Profile
 from certuary.core.values import serial_from_text, serial_to_text
 from certuary.errors import NotFound, SecondPersonNeeded
 from certuary.portal.api.answers import KeptChange
+from certuary.portal.api.grants import grants_of
 from certuary.portal.api.identities import given_identity
 from certuary.portal.approving import keep_for_second_person
 from certuary.portal.columns import numbers, texts
@@ -24,7 +25,7 @@ from certuary.portal.signing import Content
 from certuary.services.change_record import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record, RecordKind
-from certuary.services.register_application import Grants, granted, granted_anew, hash_typed_password
+from certuary.services.register_application import granted, granted_anew, hash_typed_password
 from certuary.services.revoke import parse_reason
 
 Kept = tuple[str, Content]
@@ -62,7 +63,7 @@ def keep(request: HttpRequest, needed: SecondPersonNeeded, given: Mapping[str, A
 
 
 def _new_application(request: HttpRequest, given: Any) -> Kept:
-    values = granted_anew(_grants(given), deps_of(request).records)
+    values = granted_anew(grants_of(given), deps_of(request).records)
     return "application-new", {
         **_content_of_grants(request, values),
         "name": given.name,
@@ -73,7 +74,7 @@ def _new_application(request: HttpRequest, given: Any) -> Kept:
 
 def _edit_application(request: HttpRequest, name: str, given: Any) -> Kept:
     record = _record(request, "application", name)
-    values = {**record.values, **granted(_grants(given), deps_of(request).records)}
+    values = {**record.values, **granted(grants_of(given), deps_of(request).records)}
     return "application-edit", {
         **_content_of_grants(request, values),
         "id": record.id,
@@ -98,7 +99,7 @@ def _revoke(request: HttpRequest, serial: str, given: Any) -> Kept:
 
 
 def _compromised(request: HttpRequest, name: str, given: Any) -> Kept:
-    since = given.since.astimezone(UTC).isoformat()
+    since = given.since.isoformat()
     return "user-compromised", {"id": _record(request, "user", name).id, "since": since}
 
 
@@ -163,21 +164,6 @@ def _record(request: HttpRequest, kind: RecordKind, name: str) -> Record:
 
 def _hash(request: HttpRequest, password: str | None) -> str:
     return "" if password is None else hash_typed_password(password, deps_of(request).passwords).hash
-
-
-def _grants(given: Any) -> Grants:
-    def listed(names: list[str] | None) -> tuple[str, ...] | None:
-        return None if names is None else tuple(names)
-
-    return Grants(
-        networks=listed(given.networks),
-        profiles=listed(given.profiles),
-        labels=listed(given.labels),
-        group=given.group,
-        subject_rule=given.subject_rule,
-        expires_at=None if given.expires_at is None else given.expires_at.astimezone(UTC),
-        never_expires=given.never_expires,
-    )
 
 
 def _content_of_grants(request: HttpRequest, values: Mapping[str, object]) -> Content:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
@@ -160,7 +159,7 @@ def declare_user_compromised(request: HttpRequest, name: str, given: CompromiseG
     if given.since > deps_of(request).clock.now():
         raise InvalidValue("a key is not compromised in the future", rule="moment")
     actor, deps = sign(request, caller_of(request))
-    signed = declare_key_compromised(actor, name, _in_utc(given.since), deps)
+    signed = declare_key_compromised(actor, name, given.since, deps)
     listed = [
         answers.SignedRecord(kind=one.kind, name=one.name, at=one.at, is_void=one.is_void) for one in signed
     ]
@@ -197,7 +196,3 @@ def _described(request: HttpRequest, user: Record) -> answers.User:
 def _saved(request: HttpRequest, saved: UserSaved, *, status: int = 200) -> Answer:
     (fields,) = Describer(request).user_fields([fresh(request, saved.record)])
     return answer_of(answers.UserSaved(**fields), status=status, password=saved.generated_password)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
