@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from certuary.core.audit_chain import Chain
 from certuary.services.ports import (
     AuditRow,
@@ -23,6 +25,8 @@ from tests.memory_records import MARKER
 STREAM = "0123456789abcdef"
 STREAM_KEY = b"a key for tests of audit streams"
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC)
+sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For values that SQLite alone keeps in such a column."""
 _serials = itertools.count(0x0193_5B2A_0000 << 96)
 
 

@@ -133,7 +133,7 @@ def show(context: typer.Context, name: Name) -> None:
 
 @app.command(cls=Changing)
 def disable(context: typer.Context, name: Name) -> None:
-    """Stop an application: within two seconds every worker refuses it."""
+    """Stop an application: within two seconds every worker refuses it. Its client certificates are revoked."""
     _set_enabled(invocation(context), name, enabled=False)
 
 
@@ -145,15 +145,18 @@ def enable(context: typer.Context, name: Name) -> None:
 
 @app.command(cls=Changing)
 def remove(context: typer.Context, name: Name) -> None:
-    """Remove an application. Its certificates stay valid until revoked or expired."""
+    """Remove an application, and revoke its client certificates. Those of its devices stay valid until they are revoked
+    or expire."""
     session = open_change(invocation(context))
-    service.remove_application(session.actor, name, session.deps)
+    warnings = service.remove_application(session.actor, name, session.deps)
     emit(invocation(context), {"removed": name}, f"removed {name}")
+    warn(f"{name}: {warning}" for warning in warnings)
 
 
 @app.command(cls=Changing)
 def rotate(context: typer.Context, name: Name, password_file: PasswordFile = None) -> None:
-    """Give it a new password; the old one stops. A generated one is printed once."""
+    """Give it a new password; the old one stops, and its client certificates are revoked. A generated one is printed
+    once."""
     session = open_change(invocation(context))
     password = read_password_file(password_file) if password_file else None
     saved = service.rotate_password(session.actor, name, password, session.passwords, session.deps)
@@ -188,8 +191,9 @@ def _given(texts: list[str] | None) -> tuple[str, ...] | None:
 
 def _set_enabled(shared: Invocation, name: str, *, enabled: bool) -> None:
     session = open_change(shared)
-    service.set_application_enabled(session.actor, name, enabled=enabled, deps=session.deps)
+    saved = service.set_application_enabled(session.actor, name, enabled=enabled, deps=session.deps)
     emit(shared, {"name": name, "enabled": enabled}, f"{'enabled' if enabled else 'disabled'} {name}")
+    warn(f"{name}: {warning}" for warning in saved.warnings)
 
 
 def _show_saved(shared: Invocation, session: ChangeSession, saved: service.Registered, verb: str) -> None:

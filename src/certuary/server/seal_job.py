@@ -24,7 +24,8 @@ _LEAP = 1000
 """More revisions than there are changes between two looks."""
 _EVERY_SECONDS = 0.45
 _REST_FACTOR = 9.0
-"""A look that took t seconds is followed by none for 9 t: at most a tenth of a core, however many records there are."""
+"""A look that took t seconds of a core is followed by none for 9 t: a tenth of it at most, however many records there
+are. What it waited for, such as a lock or a busy machine, costs nobody anything, and must not put off the next."""
 
 _log = structlog.get_logger("certuary.jobs")
 
@@ -40,6 +41,8 @@ class SealJobDeps:
     lease: Lease
     clock: Clock
     steady: Callable[[], float]
+    core_seconds: Callable[[], float]
+    """Of the thread that calls `SealJob.tick`."""
 
 
 class SealJob:
@@ -64,6 +67,7 @@ class SealJob:
         began = self._deps.steady()
         if began < self._next_at:
             return
+        spent = -self._deps.core_seconds()
         look = self._deps.watch.look()
         self._broken = look.broken
         if self._deps.gate.seen is not None and not look.broken:
@@ -72,7 +76,8 @@ class SealJob:
         if self._holds_lease(began) or self._nobody_tells(look, began):
             self._tell(look)
         ended = self._deps.steady()
-        self._next_at = ended + max(_EVERY_SECONDS - (ended - began), _REST_FACTOR * (ended - began), 0.0)
+        spent += self._deps.core_seconds()
+        self._next_at = ended + max(_EVERY_SECONDS - (ended - began), _REST_FACTOR * spent, 0.0)
 
     def stop(self) -> None:
         """Let another node go on at once."""

@@ -313,6 +313,7 @@ def seal_job(settings: Settings, stores: Stores, trust: Trust, clock: Clock, nod
             lease=Lease(stores.leases, SEALS_LEASE, node),
             clock=clock,
             steady=time.monotonic,
+            core_seconds=time.thread_time,
         )
     )
 

@@ -166,11 +166,18 @@ class Worker:
         self._marker = load_marker(self._keys, trust.instance)
         self._is_listed = ListedRevocations(self._stores.crls, self._marker)
         self._directory = CertificateDirectory(self._stores.reader, self._marker, self._is_listed)
+        self._enrol = EnrolDeps(
+            reader=self._stores.reader,
+            blocklist=lambda: self._blocklist,
+            keys_in_flight=KeysInFlight(),
+            marker=self._marker,
+            is_listed=self._is_listed,
+        )
         self._fulfilling = FulfilDeps(
             trust=trust,
             records=self._stores.records,
             high_water=open_high_water(settings),
-            enrol=self._enrol_deps(),
+            enrol=self._enrol,
         )
         self._clock = GuardedClock(
             wall=utc_now,
@@ -228,19 +235,10 @@ class Worker:
             credentials=CredentialCache(os.urandom(32)),
             quota=PasswordQuota(),
             checker=self._checker,
-            enrol=self._fulfilling.enrol,
+            enrol=self._enrol,
             blocking=self._blocking,
             random_octets=RandomOctets(),
             count=self._count,
-        )
-
-    def _enrol_deps(self) -> EnrolDeps:
-        return EnrolDeps(
-            reader=self._stores.reader,
-            blocklist=lambda: self._blocklist,
-            keys_in_flight=KeysInFlight(),
-            marker=self._marker,
-            is_listed=self._is_listed,
         )
 
     def _count(self, what: str) -> None:
@@ -292,8 +290,11 @@ class Worker:
         loop = asyncio.get_running_loop()
         try:
             taken = await loop.run_in_executor(self._reloading, self._stores.orders.take, self._clock.now())
-            if taken is None:
-                return
+        except DatabaseDown:
+            return  # the reload on the same thread tells of it
+        if taken is None:
+            return
+        try:
             # What was committed before the order is read before it is fulfilled.
             await self._reload()
             item = await loop.run_in_executor(self._reloading, self._order_item, taken)

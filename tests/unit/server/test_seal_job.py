@@ -24,11 +24,18 @@ class Node:
     """`look_seconds` is how long each look takes; `looked_at` when they began."""
 
     def __init__(
-        self, at: Victim, leases: MemoryLeases, name: str = "node-1", *, look_seconds: float = 0
+        self,
+        at: Victim,
+        leases: MemoryLeases,
+        name: str = "node-1",
+        *,
+        look_seconds: float = 0,
+        wait_seconds: float = 0,
     ) -> None:
-        self.now = 0.0
+        """Each look works for `look_seconds` and waits for `wait_seconds`."""
+        self.now = self.worked = 0.0
         self.looked_at: list[float] = []
-        self._look_seconds = look_seconds
+        self._look_seconds, self._wait_seconds = look_seconds, wait_seconds
         high_water = sealing_of(at.deps).high_water
         gate = RecordGate(trust(), high_water)
         deps = SealJobDeps(
@@ -39,12 +46,14 @@ class Node:
             lease=Lease(leases, LEASE, name),
             clock=FixedClock(),
             steady=lambda: self.now,
+            core_seconds=lambda: self.worked,
         )
         self.job = SealJob(deps)
 
     def begin_look(self) -> None:
         self.looked_at.append(self.now)
-        self.now += self._look_seconds
+        self.worked += self._look_seconds
+        self.now += self._look_seconds + self._wait_seconds
 
     def tick(self, seconds: float = 0.5) -> None:
         self.now += seconds
@@ -208,6 +217,14 @@ def test_a_look_that_took_long_is_followed_by_a_rest(at: Victim, leases: MemoryL
         node.tick()
     pauses = [after - before for before, after in zip(node.looked_at, node.looked_at[1:], strict=False)]
     assert pauses == [20, 20]
+
+
+def test_a_look_that_had_to_wait_is_followed_by_the_next_at_once(at: Victim, leases: MemoryLeases) -> None:
+    node = Node(at, leases, wait_seconds=2)
+    while node.now < 10:
+        node.tick()
+    pauses = [after - before for before, after in zip(node.looked_at, node.looked_at[1:], strict=False)]
+    assert pauses == [2.5, 2.5, 2.5]
 
 
 def test_the_high_water_mark_rises_with_what_the_watch_sees(at: Victim, leases: MemoryLeases) -> None:

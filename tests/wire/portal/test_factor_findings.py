@@ -42,6 +42,7 @@ def job_of(portal: Portal) -> SealJob:
             lease=Lease(DjangoLeaseStore(), LEASE, "node"),
             clock=portal.deps.clock,
             steady=time.monotonic,
+            core_seconds=time.thread_time,
         )
     )
 

@@ -37,9 +37,7 @@ class Approval(Record):
     change = models.CharField(max_length=48)  # what the portal calls the change: "application-new"
     title = models.TextField()
     content = models.TextField()  # JSON: what was typed, a password as its hash
-    shown = (
-        models.TextField()
-    )  # JSON: what Verify and Confirm showed; its SHA-256 is the digest that both sign
+    shown = models.TextField()  # JSON: what Verify and Confirm showed; both persons sign its SHA-256
     requester = models.CharField(max_length=64)
     requester_id = models.BigIntegerField()
     group_ids = models.JSONField()  # of what is changed: [] for what belongs to no group
