@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitted
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR, Actor
 from certuary.services.ports import Record, RecordKind, RecordStore
 from tests.contract.rows import application_values, certificate_row, new_store

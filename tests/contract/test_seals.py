@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.ports import SEALED_KINDS, ManifestPartRow, ManifestRow, RecordKind, Subject
 from certuary.services.record_gate import Key, RecordGate, key_of
 from certuary.services.seal_changes import Sealing, open_gate, seal_changes

@@ -10,7 +10,8 @@ from django.db import connection
 
 from certuary.errors import InvalidSeal, SecondPersonNeeded
 from certuary.services.approvals import Wanted, ask_for_approval, reject_approval
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
 from certuary.services.manage_group import add_group
 from certuary.services.ports import Record

@@ -15,7 +15,8 @@ from certuary.cli.seal_column import with_seals
 from certuary.cli.session import open_change, open_records
 from certuary.core.values import serial_to_text
 from certuary.services.authorities import certificate_der, chain_of, export_certificates
-from certuary.services.change_record import ChangeDeps, require_ca_administrator
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import require_ca_administrator
 from certuary.services.create_authority import ISSUING_NAME
 from certuary.services.find_record import find_named
 from certuary.services.ports import CrlStore, Record

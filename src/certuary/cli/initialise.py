@@ -25,7 +25,7 @@ from certuary.portal.settings import table_settings
 from certuary.server.config import Settings
 from certuary.server.wiring import Stores, load_marker, open_store
 from certuary.services.audit_stream import commands_chain
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.first_start import (
     first_start_path,
     forget_secrets,

@@ -19,7 +19,7 @@ from certuary.services.accept_rollback import LoneGate
 from certuary.services.audit_stream import commands_chain
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.first_start import is_initialised
 from certuary.services.guarded_clock import GuardedClock, utc_now

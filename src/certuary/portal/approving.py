@@ -16,7 +16,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.scope import Scope
 from certuary.portal.signing import Content, Done, Review, SignedChange
 from certuary.services.approvals import Wanted, ask_for_approval, may_decide
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 from certuary.services.record_gate import RecordGate

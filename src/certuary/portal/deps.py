@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from certuary.core.mark import Marker
 from certuary.portal.ways import Ways
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.high_water import HighWater
 from certuary.services.order_certificate import OrderDeps
 from certuary.services.passwords import Passwords

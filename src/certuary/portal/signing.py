@@ -27,7 +27,7 @@ from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.models import PendingChange, PortalUser
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 from certuary.services.seal_changes import Sealing

@@ -13,7 +13,8 @@ from datetime import datetime
 from certuary.core import seal as seals
 from certuary.core.manifest import Entry, Head, PartName, part_of, read_head
 from certuary.errors import Conflict, InvalidSeal
-from certuary.services.change_record import ChangeDeps, audit_row, sealing_of
+from certuary.services.change_deps import ChangeDeps, sealing_of
+from certuary.services.change_events import audit_row
 from certuary.services.entitlement import Actor, check_is_ca_administrator
 from certuary.services.high_water import HighWater, Seen
 from certuary.services.ports import SEALED_KINDS, Record, RecordStore, RecordTransaction

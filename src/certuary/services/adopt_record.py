@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from certuary.core.seal import Seal
 from certuary.errors import Conflict, InvalidSeal, NotFound
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_named, nearest
 from certuary.services.ports import SEALED_KINDS, Record, RecordKind, RecordStore

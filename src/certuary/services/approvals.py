@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Final
 
 from certuary.errors import InvalidValue, NotFound, NotPermitted, SecondPersonNeeded
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor, Values, check_may_change
 from certuary.services.ports import Record
 from certuary.services.two_persons import REJECTED, WAITING, WITHDRAWN

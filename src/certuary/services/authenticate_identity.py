@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from certuary.core.identity import Identity
 from certuary.errors import InvalidSeal, NotAuthenticated
-from certuary.services.change_record import ChangeDeps, add_audit_event
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import add_audit_event
 from certuary.services.entitlement import Actor
 from certuary.services.manage_identity import identities_of
 from certuary.services.ports import Record, RecordStore

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 from certuary.errors import InvalidSeal, NotAuthenticated
-from certuary.services.change_record import ChangeDeps, add_audit_event
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import add_audit_event
 from certuary.services.entitlement import Actor, actor_of
 from certuary.services.passwords import Passwords
 from certuary.services.ports import Record

@@ -10,27 +10,13 @@ same transaction. Without one it is made as far as it goes, so that what is wron
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
 
-from certuary.core.mark import Marker
-from certuary.core.seal import SECRET_COLUMNS
-from certuary.core.values import serial_to_text
-from certuary.errors import (
-    Conflict,
-    InvalidMark,
-    InvalidSeal,
-    NotFound,
-    NotPermitted,
-    OrderRefused,
-    Refused,
-    SecondPersonNeeded,
-)
+from certuary.errors import Conflict, InvalidSeal, NotFound, Refused, SecondPersonNeeded
+from certuary.services.change_deps import ChangeDeps, sealing_of
+from certuary.services.change_events import audit_row, change_detail
+from certuary.services.end_certificates import end_application_certificates, revocation_by
 from certuary.services.entitlement import (
     Actor,
     Values,
@@ -41,24 +27,19 @@ from certuary.services.entitlement import (
 from certuary.services.high_water import Seen
 from certuary.services.ports import (
     SEALED_KINDS,
-    AuditRow,
     CertificateRow,
-    Clock,
-    OrderOutcome,
     ProfileVersionRow,
     Record,
     RecordKind,
-    RecordStore,
     RecordTransaction,
     SignedOrder,
 )
 from certuary.services.record_gate import Key, RecordGate, key_of, name_of
-from certuary.services.revoke import Revocation, revoke_within
+from certuary.services.revoke import revoke_within
 from certuary.services.seal_changes import Sealing, open_gate, seal_changes
 from certuary.services.two_persons import (
     APPROVED,
     RULES,
-    Approved,
     RuleState,
     check_second_person,
     digest_of,
@@ -66,37 +47,6 @@ from certuary.services.two_persons import (
     rule_for,
     rule_states,
 )
-
-_TARGET_LENGTH: Final = 128
-_WITHDRAWN: Final = "the application was rotated, disabled or removed before a worker fulfilled it"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeDeps:
-    """`request_id` ties together the events of one command; `address` is where it came from, "" for this machine.
-
-    `marker` is a function: while a home is initialised, its key is made after this. `sealing` is None where nobody has
-    signed in: then no sealed record can be changed.
-
-    `approval` is what a second person approves by making the change. `may_ask` is set by a caller that asks for a
-    second person when one is needed: then needing one is no refusal to be audited.
-    """
-
-    records: RecordStore
-    clock: Clock
-    marker: Callable[[], Marker]
-    request_id: str
-    address: str = ""
-    sealing: Sealing | None = None
-    approval: Approved | None = None
-    may_ask: bool = False
-
-
-def sealing_of(deps: ChangeDeps) -> Sealing:
-    """`NotPermitted` where nobody has signed in."""
-    if deps.sealing is None:
-        raise NotPermitted("a sealed record is changed by a user who has signed in, and by nobody else")
-    return deps.sealing
 
 
 @contextmanager
@@ -243,7 +193,9 @@ class RecordChanges:
         check_may_revoke(self._actor, group_id)
         if self._actor.kind == "user":
             self._need("revocation", () if group_id is None else (group_id,))
-        revocation = self._revocation(certificate.authority_id, certificate.serial, reason)
+        revocation = revocation_by(
+            self._actor, self._deps, certificate.authority_id, certificate.serial, reason
+        )
         return revoke_within(self._transaction, revocation, self._deps.clock, self._deps.marker())
 
     def ask(self, values: Values) -> Record:
@@ -307,49 +259,13 @@ class RecordChanges:
         check_may_change(self._actor, "application", before=state, after=state)
         self._note_rule("application", state, state)
         self._transaction.add_order(order)
+        event = {"order": order.order.id, **detail}
         target = f"application:{name_of(current)}"
-        self._transaction.add_audit(
-            audit_row(
-                "certificate.ordered", self._actor, target, {"order": order.order.id, **detail}, self._deps
-            )
-        )
+        self._transaction.add_audit(audit_row("certificate.ordered", self._actor, target, event, self._deps))
 
     def end_application_certificates(self, application: Record, reason: str) -> tuple[str, ...]:
-        """Whoever may change the application takes away what speaks for it: its certificates, and those on order.
-
-        A row that was altered is no reason to leave the others: sentences about those that could not be revoked.
-        """
-        assert isinstance(application.id, int)
-        # First: an order that a worker is about to fulfil is waited for, and its certificate is then there.
-        for order_id in self._transaction.undecided_orders(application.id):
-            outcome = OrderOutcome(
-                order_id=order_id, at=self.now, reason=OrderRefused.rule, detail=_WITHDRAWN
-            )
-            if self._transaction.decide_order(outcome):
-                detail = {"rule": outcome.reason, "text": _WITHDRAWN}
-                self._transaction.add_audit(
-                    audit_row(
-                        "certificate.order-withdrawn", self._actor, f"order:{order_id}", detail, self._deps
-                    )
-                )
-        failed = []
-        for authority_id, serial in self._transaction.application_certificates(application.id, self.now):
-            try:
-                revoke_within(
-                    self._transaction,
-                    self._revocation(authority_id, serial, reason),
-                    self._deps.clock,
-                    self._deps.marker(),
-                )
-            except InvalidMark as problem:
-                failed.append(problem.detail)
-                target = f"certificate:{serial_to_text(serial)}"
-                self._transaction.add_audit(
-                    audit_row(
-                        "certificate.not-revoked", self._actor, target, {"text": problem.detail}, self._deps
-                    )
-                )
-        return tuple(failed)
+        """As `services.end_certificates`; whoever may change the application may do so."""
+        return end_application_certificates(self._transaction, application, reason, self._actor, self._deps)
 
     def seal(self) -> Seen | None:
         """Sign what was changed. The manifest that says so, None when nothing sealed was."""
@@ -368,18 +284,6 @@ class RecordChanges:
         state = self.rules().get(rule)
         if state is not None and state.is_on:
             self._needed.setdefault(rule, {}).update(dict.fromkeys(group_ids))
-
-    def _revocation(self, authority_id: int, serial: int, reason: str) -> Revocation:
-        return Revocation(
-            authority_id=authority_id,
-            serial=serial,
-            reason=reason,
-            actor_kind=self._actor.kind,
-            actor=self._actor.name,
-            request_id=self._deps.request_id,
-            address=self._deps.address,
-            approval=_told(self._deps.approval),
-        )
 
     def _touch(self, record: Record) -> None:
         if record.kind in SEALED_KINDS:
@@ -436,17 +340,7 @@ class RecordChanges:
         return self._current(profile)
 
     def _audit(self, kind: str, record: Record, before: Values, after: Values) -> None:
-        changed = [
-            key
-            for key in {**before, **after}
-            if key not in before or key not in after or before[key] != after[key]
-        ]
-        detail: dict[str, object] = {}
-        if before:
-            detail["before"] = _described(before, changed)
-        if after:
-            detail["after"] = _described(after, changed)
-        detail |= _told(self._deps.approval)
+        detail = change_detail(before, after, self._deps.approval)
         target = f"{record.kind}:{name_of(record)}"
         self._transaction.add_audit(audit_row(kind, self._actor, target, detail, self._deps))
 
@@ -463,16 +357,6 @@ def _titles(rules: Iterable[str]) -> str:
     return ", ".join(RULES[rule] for rule in rules)
 
 
-def _told(approved: Approved | None) -> dict[str, object]:
-    """What an event says of the first of two persons; the second is its actor."""
-    if approved is None:
-        return {}
-    return {
-        "approval": name_of(approved.record),
-        "requested_by": str(approved.record.values["requester"]),
-    }
-
-
 def _columns(kind: RecordKind, values: Values) -> dict[str, object]:
     return {key: value for key, value in values.items() if kind != "profile" or key != "toml"}
 
@@ -481,34 +365,3 @@ def _next_version(profile: Record) -> int:
     current = profile.values["current_version"]
     assert isinstance(current, int)
     return current + 1
-
-
-def _described(values: Values, keys: list[str]) -> dict[str, object]:
-    return {key: _plain(key, values[key]) for key in keys if key in values}
-
-
-def _plain(key: str, value: object) -> object:
-    """A value as JSON: never a secret, and a digest where the value itself is long."""
-    if key in SECRET_COLUMNS:
-        return "(secret)"
-    if key == "toml" and isinstance(value, str):
-        return f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
-    if isinstance(value, bytes):
-        return f"sha256:{hashlib.sha256(value).hexdigest()}"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value
-
-
-def audit_row(kind: str, actor: Actor, target: str, detail: Values, deps: ChangeDeps) -> AuditRow:
-    """An event as a row; long names are cut to what the table holds."""
-    return AuditRow(
-        at=deps.clock.now(),
-        kind=kind,
-        actor_kind=actor.kind,
-        actor=actor.name[:_TARGET_LENGTH],
-        target=target[:_TARGET_LENGTH],
-        request_id=deps.request_id,
-        address=deps.address,
-        detail=json.dumps(detail, sort_keys=True, separators=(",", ":")),
-    )

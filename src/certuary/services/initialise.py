@@ -21,7 +21,9 @@ from certuary.core.certificate import KEY_TYPES, SigningKey
 from certuary.core.profile_config import parse_profile
 from certuary.core.values import serial_to_text
 from certuary.errors import AlreadyExists, Conflict, InvalidValue
-from certuary.services.change_record import ChangeDeps, RecordChanges, audit_row, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_events import audit_row
+from certuary.services.change_record import RecordChanges, change_records
 from certuary.services.create_authority import (
     ISSUING_NAME,
     ROOT_NAME,

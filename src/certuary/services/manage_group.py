@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from certuary.core.est import check_label
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_group, find_named, find_profile
 from certuary.services.names_and_times import checked_name

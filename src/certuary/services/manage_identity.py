@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from certuary.core.identity import MOST, Identity, identities_from_json
 from certuary.errors import AlreadyExists, Conflict, NotFound
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import RecordChanges, change_records
 from certuary.services.entitlement import Actor, check_is_ca_administrator
 from certuary.services.find_record import find_named
 from certuary.services.ports import Record

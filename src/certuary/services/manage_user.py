@@ -9,7 +9,8 @@ from typing import Final
 
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records, sealing_of
+from certuary.services.change_deps import ChangeDeps, sealing_of
+from certuary.services.change_record import RecordChanges, change_records
 from certuary.services.entitlement import (
     CA_ADMINISTRATOR,
     Actor,

@@ -26,7 +26,9 @@ from certuary.core.names import alternative_names_text, subject_text
 from certuary.core.pkcs12 import pack_pkcs12
 from certuary.core.values import SERIAL_RANDOM_OCTETS, make_serial
 from certuary.errors import DatabaseDown, InvalidValue, OrderRefused, OrderUnanswered
-from certuary.services.change_record import ChangeDeps, audit_row, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
+from certuary.services.end_certificates import withdraw_order
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_named, find_profile
 from certuary.services.fulfil_order import is_for_clients, plan_order
@@ -219,16 +221,8 @@ def _wait(order: CertificateOrder, deps: OrderDeps) -> OrderOutcome | None:
 def _withdraw(actor: Actor, order: CertificateOrder, deps: ChangeDeps, order_deps: OrderDeps) -> OrderOutcome:
     """Decide that there will be no certificate, unless a worker was quicker."""
     reason = "no EST worker answered in time, and the order is withdrawn: nothing was issued, nor will be"
-    withdrawn = OrderOutcome(
-        order_id=order.id, at=deps.clock.now(), reason=OrderUnanswered.rule, detail=reason
-    )
     with deps.records.transaction() as transaction:
-        is_ours = transaction.decide_order(withdrawn)
-        if is_ours:
-            detail = {"rule": withdrawn.reason, "text": reason}
-            transaction.add_audit(
-                audit_row("certificate.order-withdrawn", actor, f"order:{order.id}", detail, deps)
-            )
+        is_ours = withdraw_order(transaction, order.id, OrderUnanswered.rule, reason, actor, deps)
     found = None if is_ours else order_deps.orders.outcome(order.id)
     if found is None:
         raise OrderUnanswered(

@@ -14,7 +14,8 @@ from typing import Final
 from certuary.core.subject_rule import SubjectRule
 from certuary.core.values import parse_network
 from certuary.errors import AlreadyExists, InvalidValue, NotFound
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import (
     find_group,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from certuary.core.profile import Profile
 from certuary.errors import InvalidProfile
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import nearest
 from certuary.services.ports import Record, RecordStore

@@ -11,7 +11,8 @@ from typing import Final
 
 from certuary.core.profile import Profile
 from certuary.errors import InvalidProfile, InvalidValue, NotFound
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_group_of_property, find_profile, nearest
 from certuary.services.ports import Record, RecordStore

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, check_is_ca_administrator
 from certuary.services.find_record import nearest
 from certuary.services.ports import Record

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.ports import ManifestPartRow, ManifestRow, Record, RecordKind
 from certuary.services.record_gate import Key
 from tests.memory_records import MemoryRecords

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER, Actor
 from certuary.services.initialise import shipped_profiles
 from certuary.services.record_gate import key_of

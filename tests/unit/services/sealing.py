@@ -13,7 +13,7 @@ from pathlib import Path
 
 from certuary.core.operator_ca import certify_user
 from certuary.keystore.memory import MemoryKeyStore
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.create_trust import create_trust
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
 from certuary.services.high_water import HighWater

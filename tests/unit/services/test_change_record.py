@@ -7,12 +7,8 @@ import pytest
 
 from certuary.errors import AlreadyExists, AlreadyRevoked, NotFound, NotPermitted
 from certuary.services.believed_records import BelievedRecords
-from certuary.services.change_record import (
-    ChangeDeps,
-    add_audit_event,
-    change_records,
-    require_ca_administrator,
-)
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import add_audit_event, change_records, require_ca_administrator
 from certuary.services.entitlement import Actor
 from certuary.services.ports import CertificateRow, Record, RecordKind
 from certuary.services.record_gate import name_of

@@ -12,7 +12,7 @@ from certuary.core.profile import Profile
 from certuary.errors import AlreadyExists, BadRequest, ConfigError, Conflict, DatabaseDown
 from certuary.keystore.memory import MemoryKeyStore
 from certuary.services import initialise as module
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.first_start import (
     chain_path,
     first_start_path,

@@ -16,7 +16,7 @@ from certuary.errors import (
     SecondPersonNeeded,
 )
 from certuary.services.authenticate_identity import authenticate_identity, has_identity
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER, Actor
 from certuary.services.manage_identity import bind_identity, identities_of, unbind_identity
 from certuary.services.manage_user import declare_key_compromised, set_user_enabled

@@ -11,7 +11,8 @@ import pytest
 from certuary.core import seal as seals
 from certuary.errors import Conflict, InvalidSeal, InvalidValue, NotAuthenticated, NotFound, NotPermitted
 from certuary.services.authenticate_user import authenticate_user
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.manage_user import (
     NewUser,

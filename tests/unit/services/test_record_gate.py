@@ -13,7 +13,8 @@ from certuary.core import seal as seals
 from certuary.core.manifest import Entry, Head, PartName, part_of
 from certuary.core.seal import Seal
 from certuary.errors import InvalidSeal
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.manage_user import declare_key_compromised
 from certuary.services.ports import Record

@@ -4,7 +4,7 @@ import pytest
 
 from certuary.core.profile import Profile
 from certuary.errors import InvalidProfile, NotPermitted
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.initialise import shipped_profiles
 from certuary.services.save_profile import check_profile_text, save_profile
 from tests.memory_records import MemoryRecords

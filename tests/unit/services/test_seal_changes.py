@@ -9,7 +9,8 @@ import pytest
 from certuary.core.manifest import Head
 from certuary.core.seal import Seal
 from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted
-from certuary.services.change_record import ChangeDeps, RecordChanges, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import RecordChanges, change_records
 from certuary.services.high_water import Seen
 from certuary.services.ports import Record
 from certuary.services.record_gate import Key

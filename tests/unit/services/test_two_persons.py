@@ -10,7 +10,8 @@ import pytest
 
 from certuary.errors import Conflict, InvalidSeal, InvalidValue, NotFound, NotPermitted, SecondPersonNeeded
 from certuary.services.approvals import LIFETIME, Wanted, ask_for_approval, may_decide, reject_approval
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import CA_ADMINISTRATOR, INSTALLER, OFFICER, Actor
 from certuary.services.manage_group import add_group, add_label
 from certuary.services.ports import Record

@@ -21,7 +21,7 @@ from certuary.server.wiring import PORTAL_ROLES, Stores, open_store
 from certuary.services.audit_stream import OwnStream, open_stream
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
 from certuary.services.guarded_clock import utc_now
 from certuary.services.manage_user import NewUser, add_user

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from certuary.errors import Conflict, InvalidSeal, SecondPersonNeeded
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
 from certuary.services.manage_group import add_group
 from certuary.services.manage_user import (

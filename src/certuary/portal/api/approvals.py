@@ -22,7 +22,7 @@ from certuary.portal.changes.approvals import DIFFERS
 from certuary.portal.scope import Scope
 from certuary.portal.signing import shown_groups
 from certuary.services import approvals as service
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 from certuary.services.two_persons import Approved, digest_of

@@ -20,7 +20,7 @@ from certuary.portal.api.tokens import SCOPES, ApiCaller, find_caller
 from certuary.portal.deps import address_of, change_deps_of, deps_of
 from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
 from certuary.portal.signing import sign_as
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 
 SIGNATURE_HEADER = "Certuary-Sign"

@@ -22,7 +22,7 @@ from certuary.portal.approving import keep_for_second_person
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
 from certuary.portal.signing import Content
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record, RecordKind
 from certuary.services.register_application import granted, granted_anew, hash_typed_password

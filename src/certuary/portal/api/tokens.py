@@ -19,7 +19,8 @@ from certuary.core.mark import Marker
 from certuary.errors import CertuaryError, InvalidValue, NotAuthenticated, NotFound
 from certuary.portal.deps import PortalDeps
 from certuary.portal.models import ApiToken, PortalUser
-from certuary.services.change_record import ChangeDeps, add_audit_event
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import add_audit_event
 from certuary.services.entitlement import Actor, actor_of
 from certuary.services.ports import Record
 

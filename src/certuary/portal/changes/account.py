@@ -14,7 +14,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
 from certuary.portal.second_factors import PASSKEY, RECOVERY_CODES, TOTP, digests_of, factors_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.manage_user import change_authenticators
 

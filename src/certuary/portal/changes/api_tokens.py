@@ -8,7 +8,7 @@ from certuary.errors import InvalidValue, NotFound
 from certuary.portal.api.tokens import SCOPES, make_token, revoke_token
 from certuary.portal.models import ApiToken
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 

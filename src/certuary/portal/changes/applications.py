@@ -18,7 +18,7 @@ from certuary.portal.enrol_lines import enrol_lines, netrc_line
 from certuary.portal.scope import find_application
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.portal.words import moment_in_words, network_lines, networks_in_words, rule_in_words
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.passwords import HashedPassword
 from certuary.services.ports import Record, RecordStore

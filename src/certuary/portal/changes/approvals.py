@@ -18,7 +18,7 @@ from certuary.portal.approving import (
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, SignedChange, covering
 from certuary.portal.visible import visible
 from certuary.services.approvals import reject_approval, withdraw_approval
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
 from certuary.services.two_persons import RULES, Approved, digest_of

@@ -12,7 +12,8 @@ from certuary.portal.names import Names
 from certuary.portal.scope import Scope
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup
 from certuary.portal.visible import visible
-from certuary.services.change_record import ChangeDeps, change_records
+from certuary.services.change_deps import ChangeDeps
+from certuary.services.change_record import change_records
 from certuary.services.entitlement import Actor
 from certuary.services.ports import CertificateRow
 

@@ -16,7 +16,7 @@ from certuary.portal.forms.client_certificate import KEY_WORDS
 from certuary.portal.scope import find_application
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.portal.words import networks_in_words
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_profile
 from certuary.services.order_certificate import (

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from certuary.portal.people import find_group
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.manage_group import add_group, rename_group
 

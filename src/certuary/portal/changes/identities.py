@@ -12,7 +12,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.people import find_user
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
 from certuary.portal.words import moment_in_words
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.manage_identity import bind_identity, unbind_identity
 

@@ -15,7 +15,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.profile_use import ProfileUses
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
 from certuary.portal.text_difference import diff_hunks
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_named, find_profile
 from certuary.services.lint_profile import lint_profile

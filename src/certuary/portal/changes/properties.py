@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from certuary.portal.deps import deps_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.set_property import (
     find_property,

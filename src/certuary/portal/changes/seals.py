@@ -11,7 +11,7 @@ from certuary.portal.seal_problems import columns_shown, missing_entry
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
 from certuary.portal.visible import visible
 from certuary.services.adopt_record import Shown, adopt_record, describe_seal, forget_record, parse_kind
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import RecordKind
 from certuary.services.record_gate import name_of

@@ -8,7 +8,7 @@ from certuary.errors import Conflict, InvalidSeal
 from certuary.portal.approving import rules_now
 from certuary.portal.deps import deps_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.switch_rule import parse_rule, switch_rule
 from certuary.services.two_persons import RULES, switch_name

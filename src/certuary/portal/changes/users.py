@@ -20,7 +20,7 @@ from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES, role_in_words
 from certuary.portal.second_factors import factors_of
 from certuary.portal.sessions import end_sessions_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
-from certuary.services.change_record import ChangeDeps
+from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor, sees_everything
 from certuary.services.manage_user import (
     NewUser,
