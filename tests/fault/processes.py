@@ -18,9 +18,14 @@ def process_ids(server: RunningServer, role: str) -> tuple[int, ...]:
 
 def wait_for_successor(server: RunningServer, role: str, gone: int) -> int:
     """The only process of that role, once it is another one."""
-    until(lambda: process_ids(server, role) not in ((), (gone,)), 20, f"another {role} process")
-    (successor,) = process_ids(server, role)
-    return successor
+    seen: list[tuple[int, ...]] = []
+
+    def has_successor() -> bool:
+        seen.append(process_ids(server, role))
+        return len(seen[-1]) == 1 and seen[-1] != (gone,)
+
+    until(has_successor, 20, f"another {role} process")
+    return seen[-1][0]
 
 
 def children(server: RunningServer) -> tuple[int, ...]:

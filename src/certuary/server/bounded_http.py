@@ -16,6 +16,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from certuary.server import limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -87,7 +89,6 @@ def _protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
     return Protocol
 
 
-_LINGER_SECONDS = 2.0
 _TOO_LARGE_TEXT = b"What was sent is larger than this listener takes. Nothing was changed.\n"
 _TOO_LARGE = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
@@ -114,13 +115,15 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
-            return  # read and thrown away, so that the refusal arrives
         self._octets += len(data)
-        if self._octets > self.BOUNDS.request_octets:
-            self._refuse()
+        if self._is_refused:  # read and thrown away, so that the refusal arrives
+            if self._octets > limits.MAX_LINGER_OCTETS:
+                self.transport.abort()
             return
-        super().data_received(data)
+        too_many = max(0, self._octets - self.BOUNDS.request_octets)
+        super().data_received(data[: len(data) - too_many])  # may hold the whole head: only then is there an answer
+        if too_many and not self._is_refused and not self.transport.is_closing():
+            self._refuse()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -160,7 +163,9 @@ class _BoundedProtocol(HttpToolsProtocol):
             waiting.disconnected = True
             waiting.message_event.set()
         self.transport.write(_TOO_LARGE)
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self._deadline.cancel()
+        # Not `close`: over TLS that goes on reading until the peer has said goodbye too.
+        self._deadline = self.loop.call_later(limits.LINGER_SECONDS, self.transport.abort)
 
     def _too_slow(self) -> None:
         if not self.transport.get_write_buffer_size():

@@ -1,4 +1,7 @@
-"""Every limit of the EST listener, in one place; `docs/configuration.md` lists them."""
+"""Every limit of the EST listener, in one place; `docs/configuration.md` lists them.
+
+Those of lingering hold for the other listeners too, whose own are in `bounded_http.py`.
+"""
 
 from __future__ import annotations
 

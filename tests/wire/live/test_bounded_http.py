@@ -101,15 +101,28 @@ def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(port: in
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_body_that_grows_too_large_is_refused_while_it_is_sent(port: int) -> None:
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "in pieces"])
+def test_a_body_that_grows_too_large_is_refused_while_it_is_sent(port: int, at_once: bool) -> None:
+    head = b"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [head] + [
+        b"2000\r\n" + b"x" * 0x2000 + b"\r\n"
+    ] * 10  # whoever sends on reads the refusal all the same
     with _connect(port) as connection:
-        connection.sendall(b"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(10):  # whoever sends on reads the refusal all the same
-            connection.sendall(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+        _send_slowly(connection, [b"".join(pieces)] if at_once else pieces, 0.01)
         answer = connection.recv(4096)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"Connection: close" in answer
         assert _closed(connection)
+
+
+@pytest.mark.parametrize(
+    ("octets", "pause_seconds"), [(1 << 20, 0.0), (1024, 0.05)], ids=["quickly", "slowly"]
+)
+def test_whoever_sends_on_after_a_refusal_is_cut_off(port: int, octets: int, pause_seconds: float) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000000\r\n\r\n")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            _send_slowly(connection, [b"x" * octets] * 100, pause_seconds)
 
 
 def test_a_slow_download_outlives_the_request_deadline(port: int) -> None:
