@@ -38,9 +38,12 @@ def rows(page: Path, heading: str | None = None) -> dict[str, list[str]]:
         lines = lines[lines.index(heading) + 1 :]
         lines = list(takewhile(lambda line: not line.startswith("## "), lines))
     found: dict[str, list[str]] = {}
+    columns = 0
     for line in lines:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
+        columns = (columns or len(cells)) if line.startswith("|") else 0
         if line.startswith("| `"):
+            assert len(cells) == columns, f"{page.name}: {cells[0]} has another number of cells than the head"
             assert cells[0] not in found, f"{page.name}: {cells[0]} stands there twice"
             found[cells[0].strip("`")] = cells[1:]
     return found

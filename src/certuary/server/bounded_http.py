@@ -121,7 +121,9 @@ class _BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
             return
         too_many = max(0, self._octets - self.BOUNDS.request_octets)
-        super().data_received(data[: len(data) - too_many])  # may hold the whole head: only then is there an answer
+        super().data_received(
+            data[: len(data) - too_many]
+        )  # may hold the whole head: only then is there an answer
         if too_many and not self._is_refused and not self.transport.is_closing():
             self._refuse()
 
