@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Route, expect
+
 from tests.browser.browsing import NewVisitor, Visitor
 from tests.browser.conftest import must_replace_password, replace_password
 from tests.command import Commands
@@ -42,6 +44,24 @@ def test_a_group_is_added_edited_before_it_is_signed_and_signed(admin: Visitor) 
     assert "Nothing was signed" in admin.text()
     admin.sign()
     assert "Plant seven" in admin.text()
+
+
+def test_a_press_is_answered_at_once_and_counts_once(admin: Visitor) -> None:
+    waiting: list[Route] = []
+    admin.page.route("**/groups/new/", lambda route: waiting.append(route), times=2)
+    admin.page.route("**/groups/new/", lambda route: route.continue_(), times=1)
+    admin.open("/groups/new/")
+    admin.fill("Name", "Plant eight")
+    proceed = admin.page.get_by_role("button", name="Proceed")
+    proceed.click(no_wait_after=True)
+    expect(proceed).to_have_attribute("aria-busy", "true")
+    expect(proceed).to_be_disabled()
+    (held,) = waiting
+    held.continue_()
+    admin.page.wait_for_url("**/confirm/**")
+    admin.page.go_back()
+    expect(proceed).to_be_enabled()
+    assert proceed.get_attribute("aria-busy") is None
 
 
 def test_everything_works_with_the_keyboard_alone(new_visitor: NewVisitor, commands: Commands) -> None:

@@ -90,6 +90,16 @@ def test_every_screen_is_whole_and_accessible(alice: Visitor, busy: Busy) -> Non
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_change_that_waits_to_be_signed_is_whole_and_accessible(alice: Visitor, busy: Busy) -> None:
+    (path,) = busy.addresses["application-edit"]
+    alice.open(path)
+    alice.fill("IP addresses and networks", "10.0.0.0/24\n2001:db8::/32")
+    alice.press("Proceed")
+    assert alice.heading == "Verify and Confirm"
+    wrong = (*faults(alice.page), *faults_of_themes(alice.page, "confirm-0"))
+    assert not wrong, "\n".join(wrong)
+
+
 def faults(page: Page) -> Iterator[str]:
     """What is too heavy, stands out of the window or is cut off, at any width. Colours make no difference to it."""
     if len(page.content()) > MOST_OCTETS:

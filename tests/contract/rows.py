@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from certuary.core.audit_chain import Chain
 from certuary.services.ports import (
@@ -28,6 +30,13 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, 250000, tzinfo=UTC)
 sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For values that SQLite alone keeps in such a column."""
 _serials = itertools.count(0x0193_5B2A_0000 << 96)
+
+
+def sql(statement: str, parameters: Sequence[str] = ()) -> None:
+    """What somebody types into `sqlite3` or `psql`; BLOB is an octet as that database spells it."""
+    blob = "X'01'" if connection.vendor == "sqlite" else "'\\x01'::bytea"
+    with connection.cursor() as cursor:
+        cursor.execute(statement.replace("BLOB", blob), parameters or None)
 
 
 def certificate_row(**changes: Any) -> CertificateRow:

@@ -29,7 +29,7 @@ from certuary.store.event_stream import EventStream, stored_head
 from certuary.store.property_changes import DjangoPropertyChangeStore
 from certuary.store.records import DjangoRecordStore
 from certuary.store.writer import GroupCommitWriter, open_session
-from tests.contract.rows import NOW, STREAM, audit_row, certificate_row, issued_item
+from tests.contract.rows import NOW, STREAM, audit_row, certificate_row, issued_item, sql
 from tests.memory_records import FixedClock
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -394,8 +394,3 @@ def test_a_checkpoint_job_sees_heads_and_streams() -> None:
     assert store.open_streams() == {STREAM}
     heads = store.heads({STREAM, COMMANDS_STREAM, "unheard"})
     assert heads == {STREAM: stored_head(STREAM), COMMANDS_STREAM: stored_head(COMMANDS_STREAM)}
-
-
-def sql(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from certuary.store import authenticators
-from tests.contract.rows import new_store, sqlite_only
+from tests.contract.rows import new_store, sql, sqlite_only
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +38,11 @@ def test_the_digests_are_those_that_the_portal_signs() -> None:
 
 def test_the_use_of_recovery_codes_changes_no_digest_and_another_secret_does() -> None:
     before = authenticators.digests()
-    alter(
+    sql(
         'UPDATE mfa_authenticator SET data = \'{"seed": "y", "used_mask": 7}\' WHERE type = \'recovery_codes\''
     )
     assert authenticators.digests() == before
-    alter('UPDATE mfa_authenticator SET data = \'{"secret": "z", "n": 1}\' WHERE type = \'totp\'')
+    sql('UPDATE mfa_authenticator SET data = \'{"secret": "z", "n": 1}\' WHERE type = \'totp\'')
     assert authenticators.digests() != before
 
 
@@ -52,7 +51,7 @@ def test_the_use_of_recovery_codes_changes_no_digest_and_another_secret_does() -
 )
 def test_a_row_that_says_something_else_has_another_digest(change: str) -> None:
     before = authenticators.digests()
-    alter(f"UPDATE mfa_authenticator SET {change}")
+    sql(f"UPDATE mfa_authenticator SET {change}")
     assert authenticators.digests() != before
 
 
@@ -62,15 +61,10 @@ def test_a_row_that_says_something_else_has_another_digest(change: str) -> None:
 @sqlite_only
 def test_a_row_that_cannot_be_read_is_one_that_nobody_signed(change: str) -> None:
     before = authenticators.digests()[1]
-    alter(f"UPDATE mfa_authenticator SET {change} WHERE type = 'totp'")
+    sql(f"UPDATE mfa_authenticator SET {change} WHERE type = 'totp'")
     assert len(set(authenticators.digests()[1]) - set(before)) == 1
 
 
 def test_a_database_without_the_table_has_no_factors() -> None:
-    alter("DROP TABLE mfa_authenticator")
+    sql("DROP TABLE mfa_authenticator")
     assert authenticators.digests() == {}
-
-
-def alter(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)

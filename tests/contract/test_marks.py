@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.db import connection
 
 from certuary.core.certificate import build_root, sign_plan
 from certuary.core.values import key_hash, serial_to_text
@@ -24,7 +23,15 @@ from certuary.store.event_stream import EventStream
 from certuary.store.marked_rows import DjangoMarkedRows
 from certuary.store.records import DjangoRecordStore
 from certuary.store.writer import GroupCommitWriter
-from tests.contract.rows import NOW, audit_row, certificate_row, issued_item, new_chain, profile_version_row
+from tests.contract.rows import (
+    NOW,
+    audit_row,
+    certificate_row,
+    issued_item,
+    new_chain,
+    profile_version_row,
+    sql,
+)
 from tests.contract.test_crls import crl_row
 from tests.memory_records import MARKER
 from tests.unit.core.issuing import asked, issuing, planned, signing_key, subject
@@ -59,11 +66,6 @@ def read(row: CertificateRow) -> CertificateRow:
     found = DjangoCertificateReader().by_serial(row.authority_id, row.serial)
     assert found is not None
     return found
-
-
-def sql(statement: str, parameters: list[str] | None = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters or [])
 
 
 def findings(progress: Callable[[int, int], None] = lambda done, total: None) -> list[Finding]:

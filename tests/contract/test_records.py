@@ -30,6 +30,7 @@ from tests.contract.rows import (
     new_chain,
     new_store,
     profile_version_row,
+    sql,
 )
 from tests.memory_records import MARKER, FixedClock
 
@@ -264,12 +265,6 @@ def test_a_serial_of_another_authority_cannot_be_revoked(store: DjangoRecordStor
         transaction.add_certificate(row)
     with pytest.raises(NotFound), store.transaction() as transaction:
         transaction.revoke_certificate(3, row.serial, at=NOW, reason="superseded", marker=MARKER)
-
-
-def sql(statement: str) -> None:
-    """What somebody types into `sqlite3` or `psql`."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 _nodes = itertools.count(1)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import change_records
@@ -21,7 +21,7 @@ from certuary.store.authenticators import digests
 from certuary.store.feed import KINDS, DjangoConfigFeed
 from certuary.store.records import DjangoRecordStore
 from certuary.store.row_watch import DjangoRowWatch
-from tests.contract.rows import NOW, application_values, new_store
+from tests.contract.rows import NOW, application_values, new_store, sql
 from tests.memory_records import MARKER, FixedClock
 from tests.unit.services.sealing import ROOT_USER, new_sealing, password_hash, signing_key, trust
 
@@ -173,12 +173,6 @@ def deps(store: DjangoRecordStore, sealing: Sealing) -> ChangeDeps:
         changes.create("group", {"code": "GRP_003", "name": "Second"})
         changes.create("profile", {"name": "second", "toml": "a = 2"})
     return made
-
-
-def sql(statement: str) -> None:
-    blob = "X'01'" if connection.vendor == "sqlite" else "'\\x01'::bytea"
-    with connection.cursor() as cursor:
-        cursor.execute(statement.replace("BLOB", blob))
 
 
 def alter(kind: RecordKind, column: str, value: str, where: str = "id = 1") -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from django.db import connection
 
 from certuary.errors import InvalidSeal, SecondPersonNeeded
 from certuary.services.approvals import Wanted, ask_for_approval, reject_approval
@@ -21,7 +20,7 @@ from certuary.services.two_persons import Approved, as_requested, digest_of, rul
 from certuary.services.verify_seals import verify_seals
 from certuary.store.approvals import list_approvals, waiting_approvals
 from certuary.store.records import DjangoRecordStore
-from tests.contract.rows import new_store
+from tests.contract.rows import new_store, sql
 from tests.memory_records import MARKER, FixedClock
 from tests.unit.services.sealing import (
     ROOT_USER,
@@ -81,11 +80,6 @@ def ask(deps: ChangeDeps) -> Record:
 def approve(approval: Record, deps: ChangeDeps) -> None:
     approved = Approved(record=approval, digest=digest_of(approval))
     add_group(SECOND, "Plant", replace(signed_by(SECOND, deps), approval=approved))
-
-
-def sql(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def test_the_second_signature_makes_the_change_and_ends_the_request(deps: ChangeDeps) -> None:

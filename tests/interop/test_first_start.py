@@ -23,6 +23,11 @@ def test_the_lines_of_first_start_enrol_and_renew_when_pasted(server: RunningSer
     assert certificate.subject.rfc4514_string() == "CN=device-1"
 
 
+def test_the_address_of_the_portal_is_among_the_lines_and_in_the_log(server: RunningServer) -> None:
+    assert f"{server.portal_url}/" in (server.home / "first-start.txt").read_text().split()
+    assert f"portal on {server.portal_url}/" in server.log.read_text()
+
+
 def test_the_secrets_are_for_their_owner_alone(server: RunningServer) -> None:
     for name in ("first-start.txt", "quickstart.netrc"):
         assert stat.S_IMODE((server.home / name).stat().st_mode) == 0o600

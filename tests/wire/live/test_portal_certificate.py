@@ -151,6 +151,18 @@ def test_its_session_is_of_no_use_on_a_connection_without_it(browse: Browse, olg
         assert not thief.is_signed_in()
 
 
+def test_its_session_opens_no_est(browse: Browse, server: RunningServer, olga: Person) -> None:
+    person = browse(olga)
+    person.sign_in()
+    assert person.is_signed_in()
+    cookie = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+    request = usual_request(ec.generate_private_key(ec.SECP256R1()), common_name="olga")
+    with EstSession(server) as session:
+        assert session.enrol(request, headers={"Cookie": cookie}).status == 401
+    with EstSession(server, credentials=quickstart_credentials(server)) as session:
+        assert session.enrol(request, headers={"Cookie": cookie}).status == 200
+
+
 @pytest.mark.parametrize(
     "header",
     ["Client-Cert", "X-SSL-Client-Cert", "X-Forwarded-Client-Cert", "Ssl-Client-Cert", "X-Client-Cert"],

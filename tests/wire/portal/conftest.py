@@ -60,7 +60,11 @@ def portal(portal_home: Path, portal_keys: UnlockedKeys) -> Iterator[Portal]:
     from django.core.cache import cache
 
     cache.clear()  # of who failed to sign in, in the tests before
-    yield Portal.open(portal_home, portal_keys)
+    opened = Portal.open(portal_home, portal_keys)
+    from certuary.portal.api.failures import FAILURES
+
+    FAILURES.forget()  # of who failed to present a token
+    yield opened
     _close()
 
 

@@ -19,15 +19,6 @@ from tests.wire.portal.sites import APPLICATION, Foreign, make_foreign
 BASE = "/api/v1"
 
 
-@pytest.fixture(autouse=True)
-def _nobody_has_failed_yet() -> Iterator[None]:
-    from certuary.portal.api.failures import FAILURES
-
-    FAILURES.forget()
-    yield
-    FAILURES.forget()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """A client of the API: no cookies, a token, and a password for changes. It holds the API to its description."""

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from certuary.portal.access import RULES
 from tests.wire.portal.pages import PortalClient
 from tests.wire.portal.sites import Site, names, sites
 
 # Ninja's own root tells nothing and has no rule: it is served to nobody.
 API = [site for site in sites() if site.name.startswith("api-v1:") and site.name != "api-v1:api-root"]
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_failed_yet() -> None:
-    from certuary.portal.api.failures import FAILURES
-
-    FAILURES.forget()
 
 
 def test_the_table_of_rules_names_just_the_addresses_there_are() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,15 +13,6 @@ from tests.wire.portal.pages import PASSWORD, Portal
 from tests.wire.portal.test_api import Script, assert_problem, script_for, script_of
 
 BOSS = "boss"
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_failed_yet() -> Iterator[None]:
-    from certuary.portal.api.failures import FAILURES
-
-    FAILURES.forget()
-    yield
-    FAILURES.forget()
 
 
 @pytest.fixture

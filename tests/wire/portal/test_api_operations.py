@@ -21,14 +21,10 @@ from tests.wire.portal.test_api import Script, script_of
 
 DOCUMENTATION: Final = Path(__file__).parents[3] / "docs" / "api.md"
 LARGE: Final = 9**40
-NOT_THERE: Final = (
-    "forget_sealed_record",
-    "delete_label",
-    "approve_approval",
-    "reject_approval",
-    "withdraw_approval",
-)
+NOT_THERE: Final = ("forget_sealed_record", "delete_label")
 """What these would change is in no group's data here."""
+SHARED: Final = {"profiles", "labels", "properties", "authorities"}
+"""What belongs to no group."""
 ODD_TEXTS: Final = (
     "",
     "\0",
@@ -132,13 +128,6 @@ def _body(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[s
 OPERATIONS: Final = operations()
 
 
-@pytest.fixture(autouse=True)
-def _nobody_has_failed_yet() -> None:
-    from certuary.portal.api.failures import FAILURES
-
-    FAILURES.forget()
-
-
 @pytest.fixture
 def foreign(portal: Portal) -> Foreign:
     return make_foreign(portal)
@@ -176,6 +165,7 @@ def call(
 def foreign_values(foreign: Foreign, operation: Operation) -> Mapping[str, object]:
     """What group GRP_002 has, by the parameters of this operation; nothing where it names none of a group's things."""
     by_subject: dict[str, Mapping[str, object]] = {
+        "approvals": {"name": foreign.approval.values["name"]},
         "applications": {"name": APPLICATION},
         "certificates": {"serial": foreign.certificate["serial"], "form": "pem"},
         "groups": {"code": "GRP_002"},
@@ -185,6 +175,8 @@ def foreign_values(foreign: Foreign, operation: Operation) -> Mapping[str, objec
         "seals": {"kind": "application", "number": foreign.application.id},
         "tokens": {"number": own_token()},
     }
+    if any(one["in"] == "path" for one in operation.parameters):
+        assert operation.subject in by_subject or operation.subject in SHARED, operation.path
     return by_subject.get(operation.subject, {})
 
 

@@ -319,7 +319,9 @@ def test_a_hostile_username_is_shown_as_text(portal: Portal, client: PortalClien
 def test_a_broken_seal_turns_the_page_red_and_says_what_to_do(portal: Portal, client: PortalClient) -> None:
     record = register(portal)
     portal.execute("UPDATE applications SET networks = '[]' WHERE name = 'line-1'")
-    shown = text_of(client.get(f"/applications/{record.id}/"))
+    page = client.get(f"/applications/{record.id}/")
+    shown = text_of(page)
+    assert f'href="/seals/application/{record.id}/"' in page.content.decode()
     assert "networks: not what 'admin' signed" in shown
     assert "a CA Administrator looks at its seal and signs it as it stands" in shown
     assert "Edit" not in shown

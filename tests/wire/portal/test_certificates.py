@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from cryptography import x509
@@ -106,6 +107,19 @@ def test_downloads_are_what_their_media_types_say(row: CertificateRow, client: P
     chain = client.get(base + "chain/").content
     assert len(x509.load_pem_x509_certificates(chain)) == 3
     assert client.get(base + "exe/").status_code == 404
+
+
+def test_the_hierarchy_is_a_tree_with_each_authority_s_key_and_where_it_lives(client: PortalClient) -> None:
+    page = client.get("/authorities/").content.decode()
+    found = re.findall(
+        r'(?s)<li class="depth-(\d)">.*?href="(/authorities/\d+/)".*?'
+        r"<dt>Key</dt><dd>([^<]+)</dd>.*?Private key: ([^;]+);",
+        page,
+    )
+    assert found == [
+        ("0", "/authorities/1/", "ec-p256", "key store (file), key root, role root"),
+        ("1", "/authorities/2/", "ec-p256", "key store (file), key issuing, role issuing"),
+    ]
 
 
 def test_an_authority_and_its_crl_are_handed_out(client: PortalClient) -> None:

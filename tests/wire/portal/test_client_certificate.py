@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import subprocess
 import time
@@ -197,9 +198,16 @@ def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_
 
 
 def kept_nowhere(portal: Portal, passphrase: str, pkcs12: bytes) -> bool:
-    files = [path for path in portal.home.parent.rglob("*") if path.is_file() and path.suffix != ".p12"]
-    content = b"".join(path.read_bytes() for path in files if path.name.startswith(("certuary", "home")))
-    return passphrase.encode() not in content and base64.b64encode(pkcs12)[:200] not in content
+    """Not in a file of the home, database and logs among them, nor in what the sessions say once they are read."""
+    from django.contrib.sessions.models import Session
+
+    files = [path for path in portal.home.rglob("*") if path.is_file()]
+    assert portal.home / "certuary.db" in files
+    sessions = [json.dumps(session.get_decoded()).encode() for session in Session.objects.all()]
+    assert sessions
+    content = b"\n".join([*(path.read_bytes() for path in files), *sessions])
+    traces = (passphrase.encode(), pkcs12[200:600], base64.b64encode(pkcs12)[:200])
+    return not [trace for trace in traces if trace in content]
 
 
 def enrol_until_refused(server: RunningServer, pem: Path, directory: Path) -> int:

@@ -142,6 +142,20 @@ def test_nodes_are_for_ca_administrators_and_auditors(role: str, sees: bool, sig
     assert ("one.plant.example" in text_of(sign_in(role).get("/"))) is sees
 
 
+def test_authorities_say_how_many_days_are_left_and_how_old_their_crls_are(
+    portal: Portal, client: PortalClient
+) -> None:
+    from certuary.store.models import Crl
+
+    text = text_of(client.get("/"))
+    for name in ("root", "issuing"):
+        authority = portal.stores.records.find("authority", name=name)
+        assert authority is not None
+        left = f"{(authority.values['not_after'] - timezone.now()).days:,}"  # type: ignore[operator]
+        crl = Crl.objects.filter(authority_id=authority.id).order_by("-number")[0]
+        assert f"{name} {authority.values['kind']} {left} current no. {crl.number}, " in text
+
+
 def test_broken_seals_are_named_to_those_whom_they_concern(portal: Portal, sign_in: SignIn) -> None:
     from certuary.store.models import RecordProblem
 
