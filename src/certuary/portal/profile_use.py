@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
 from certuary.portal.scope import visible_applications
+from certuary.services.est_state import active_value
 from certuary.services.ports import Record
 from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
 
@@ -29,8 +30,8 @@ class ProfileUses:
         records = deps_of(request).records
         self._labels = records.all("label")
         self._applications = visible_applications(request)
-        self._selected = _property(request, PROFILE_PROPERTY)
-        group = _property(request, GROUP_PROPERTY)
+        self._selected = active_value(records, PROFILE_PROPERTY)
+        group = active_value(records, GROUP_PROPERTY)
         self._group_ids = {
             record.id for record in records.all("group") if group in (record.values["code"], str(record.id))
         }
@@ -56,10 +57,3 @@ class ProfileUses:
         if own_labels:
             return not labels.isdisjoint(own_labels)
         return is_default and application.values["group_id"] in self._group_ids
-
-
-def _property(request: HttpRequest, key: str) -> str:
-    record = deps_of(request).records.find("property", id=key)
-    if record is None or str(record.values["status"]).strip().lower() != "active":
-        return ""
-    return str(record.values["property_value"]).strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.http import HttpRequest
@@ -54,28 +54,41 @@ class SealStates:
     def cell(self, record: Record) -> Cell:
         problem = self.problem(record)
         if problem is not None:
-            return Cell(text=f"broken: {problem}", html=state("broken", f"Broken: {problem}"))
+            return Cell(
+                text=f"broken: {problem}",
+                html=state("broken", f"Broken: {problem}"),
+                url=_seal_url(*key_of(record)),
+            )
         seal = Seal.from_text(record.seal)
         who = f"{seal.signer}, {seal.at:%Y-%m-%d %H:%M} UTC, version {record.version}"
         html = format_html('<span title="{}">{}</span>', f"Signed by {who}", state("good", "Sealed"))
-        return Cell(text="holds", html=html, url=f"/seals/{record.kind}/{record.id}/")
+        return Cell(text="holds", html=html, url=_seal_url(*key_of(record)))
 
     def missing(self, kind: RecordKind, *, columns: int) -> tuple[Row, ...]:
         """A row for each record that the manifest lists and the table lacks: its name first, why last."""
         if self._gate is None:
             return ()
         there = {key_of(record).id for record in self._records.all(kind)}
-        gone: Mapping[int, str] = {
-            number: entry.name for number, entry in self._gate.entries(kind).items() if number not in there
-        }
-        return missing_rows(gone.values(), columns=columns)
+        gone = [
+            (entry.name, _seal_url(kind, number))
+            for number, entry in self._gate.entries(kind).items()
+            if number not in there
+        ]
+        return missing_rows(gone, columns=columns)
 
 
-def missing_rows(names: Iterable[str], *, columns: int) -> tuple[Row, ...]:
-    """For records whose rows are gone."""
+def missing_rows(gone: Iterable[tuple[str, str]], *, columns: int) -> tuple[Row, ...]:
+    """For records whose rows are gone: name, and where its seal is told of."""
     blank = tuple(Cell(text="") for _ in range(columns - 2))
-    broken = Cell(text=f"broken: {MISSING}", html=state("broken", f"Broken: {MISSING}"))
-    return tuple(Row(cells=(Cell(text=name), *blank, broken), is_broken=True) for name in names)
+    text, html = f"broken: {MISSING}", state("broken", f"Broken: {MISSING}")
+    return tuple(
+        Row(cells=(Cell(text=name), *blank, Cell(text=text, html=html, url=url)), is_broken=True)
+        for name, url in gone
+    )
+
+
+def _seal_url(kind: str, number: int) -> str:
+    return f"/seals/{kind}/{number}/"
 
 
 def _problem_of(gate: RecordGate, record: Record) -> str | None:

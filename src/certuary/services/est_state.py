@@ -9,7 +9,7 @@ from certuary.core.profile import Profile
 from certuary.errors import InvalidProfile, InvalidSeal, NotFound
 from certuary.services.find_record import find_group_of_property, find_profile
 from certuary.services.ports import Record, RecordStore
-from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY
+from certuary.services.snapshot import GROUP_PROPERTY, PROFILE_PROPERTY, is_active
 
 
 def why_est_is_disabled(records: RecordStore) -> str | None:
@@ -30,7 +30,7 @@ def why_est_is_disabled(records: RecordStore) -> str | None:
 def active_value(records: RecordStore, key: str) -> str | None:
     """What the property says; None when it is missing, empty or not Active."""
     row = records.find("property", property_key=key)
-    if row is None or str(row.values["status"]).strip().lower() != "active":
+    if row is None or not is_active(row.values["status"]):
         return None
     return str(row.values["property_value"]).strip() or None
 

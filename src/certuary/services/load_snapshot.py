@@ -34,6 +34,7 @@ from certuary.services.snapshot import (
     Group,
     Label,
     Snapshot,
+    is_active,
 )
 from certuary.services.trusted_feed import RECORDS_BETWEEN_YIELDS, TrustedDelta
 
@@ -153,7 +154,7 @@ class SnapshotLoader:
 
     def _snapshot(self) -> Snapshot:
         properties = {
-            key: value.strip() for key, (value, status) in self._properties.items() if _active(status)
+            key: value.strip() for key, (value, status) in self._properties.items() if is_active(status)
         }
         profile = _named(properties.get(PROFILE_PROPERTY, ""), self._of("profile").values(), "name")
         group = _named(properties.get(GROUP_PROPERTY, ""), self._of("group").values(), "code")
@@ -237,11 +238,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _active(status: str) -> bool:
-    """People type it in SQL."""
-    return status.strip().lower() == "active"
 
 
 def _named(wanted: str, records: Iterable[Record], column: str) -> Record | None:

@@ -18,6 +18,11 @@ GROUP_PROPERTY = "est.ca.server.group.id"
 CACERTS_AUTHENTICATION_PROPERTY = "est.ca.server.cacerts.authentication"
 
 
+def is_active(status: object) -> bool:
+    """Whether a property's status is Active, as people type it in SQL."""
+    return str(status).strip().lower() == "active"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An external application: who may enrol, from where, for what.

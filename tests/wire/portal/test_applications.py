@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR
+from certuary.services.manage_group import add_label
 from certuary.services.ports import Record
 from certuary.services.register_application import Grants, NewApplication, register_application
 from tests.wire.portal.pages import PASSWORD, Confirm, Page, Portal, PortalClient, SignIn, field_of, text_of
@@ -314,6 +315,29 @@ def test_a_hostile_username_is_shown_as_text(portal: Portal, client: PortalClien
     for page in pages:
         assert "<script>alert" not in page.content.decode()
         assert "alert(1)" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("group", "labels", "shown"),
+    [
+        ("GRP_001", (), ["est"]),
+        ("GRP_001", ("line-9",), ["est/line-9"]),
+        ("GRP_002", ("line-9",), ["est/line-9"]),
+        ("GRP_002", (), []),
+    ],
+)
+def test_the_page_shows_the_addresses_where_the_application_can_enrol(
+    group: str, labels: tuple[str, ...], shown: list[str], portal: Portal, client: PortalClient
+) -> None:
+    actor, deps = portal.changes_as()
+    add_label(actor, "line-9", "tls-device", deps)
+    grants = Grants(group=group, labels=labels)
+    new = NewApplication(name="line-1", username="line-1", password=PASSWORD, grants=grants)
+    record = register_application(actor, new, portal.deps.passwords, deps).record
+    page = client.get(f"/applications/{record.id}/").content.decode()
+    found = re.findall(r'<span class="mono">\S*/.well-known/(est[^<]*)</span>', page)
+    assert found == shown
+    assert ("EST address" in page) == bool(shown)
 
 
 def test_a_broken_seal_turns_the_page_red_and_says_what_to_do(portal: Portal, client: PortalClient) -> None:

@@ -124,6 +124,21 @@ def test_numbers_are_those_of_one_s_own_groups(role: str, sign_in: SignIn) -> No
     assert "those of your groups" in text_of(own)
 
 
+def test_an_auditor_without_groups_reads_the_numbers_of_all(portal: Portal) -> None:
+    from certuary.store.models import RecordProblem
+
+    RecordProblem.objects.create(kind="user", record="somebody", reason="altered", found_at=timezone.now())
+    issue(1, 5, group_id=1)
+    issue(1, 900, group_id=2)
+    auditor = PortalClient()
+    auditor.sign_in(portal.user_of(AUDITOR, ()))
+    page = auditor.get("/")
+    assert chart_data(page, "issued")["series"][0]["values"][-1] == 905
+    assert "All groups" in text_of(page)
+    assert "somebody altered" in text_of(page)
+    assert 'href="/seals/"' in page.content.decode()
+
+
 def test_a_node_that_fell_silent_is_told_from_one_that_is_not_ready(client: PortalClient) -> None:
     node("one")
     node("two", reasons=("est: no EST worker answers",))

@@ -272,7 +272,21 @@ def test_a_user_altered_by_sql_is_shown_broken(client: PortalClient, portal: Por
     portal.execute("UPDATE users SET role = 'ca-administrator' WHERE name = 'officer-grp_001'")
     page = text_of(client.get(f"/users/{number_of('officer-grp_001')}/"))
     assert "This record is not believed" in page
-    assert "Broken" in text_of(client.get("/users/"))
+    listed = client.get("/users/")
+    assert "Broken" in text_of(listed)
+    assert f'href="/seals/user/{number_of("officer-grp_001")}/"' in listed.content.decode()
+
+
+def test_whoever_sees_all_groups_sees_whose_rows_are_gone_and_where_to_settle_it(portal: Portal) -> None:
+    auditor = PortalClient()
+    auditor.sign_in(portal.user_of(AUDITOR, ()))
+    user = number_of("officer-grp_002")
+    portal.execute("DELETE FROM users WHERE id = %s", user)
+    portal.execute("DELETE FROM groups WHERE id = 2")
+    for page, address in (("/users/", f"/seals/user/{user}/"), ("/groups/", "/seals/group/2/")):
+        assert f'href="{address}"' in auditor.get(page).content.decode(), page
+        assert auditor.get(address).status_code == 200
+        assert "New group" not in text_of(auditor.get(page))
 
 
 def test_thousands_of_users_are_paged_by_name(client: PortalClient, portal: Portal) -> None:

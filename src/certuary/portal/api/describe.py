@@ -27,6 +27,7 @@ from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.manage_identity import identities_of
 from certuary.services.ports import CertificateRow, CrlRow, Record, StoredEvent
 from certuary.services.set_property import KNOWN, warnings_about_property
+from certuary.services.snapshot import is_active
 from certuary.services.two_persons import digest_of
 from certuary.store.models import Group, Profile
 from certuary.store.sign_ins import last_sign_ins
@@ -105,7 +106,7 @@ class Describer:
 
     def property_fields(self, record: Record) -> dict[str, Any]:
         key, value = str(record.id), str(record.values["property_value"])
-        is_read = key in KNOWN and str(record.values["status"]).strip().lower() == "active"
+        is_read = key in KNOWN and is_active(record.values["status"])
         return {
             "property_key": key,
             "property_value": value,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from django.http import HttpRequest
 
+from certuary.core.certificate import CertificatePlan
 from certuary.core.names import general_name_text, subject_text
 from certuary.core.values import serial_to_text
 from certuary.portal.columns import texts
@@ -76,7 +76,7 @@ class OrderClientCertificate:
             ),
             Line(
                 label="Lasts",
-                value=_lasting(plan.not_after - plan.planned_at),
+                value=lasting(plan),
                 meaning=_ENDS,
             ),
             Line(label="Key", value=key_type, meaning=KEY_WORDS[key_type]),
@@ -123,7 +123,11 @@ class OrderClientCertificate:
         )
 
 
-def _lasting(length: timedelta) -> str:
+def lasting(plan: CertificatePlan) -> str:
+    """The same for as long as the change waits: it is signed."""
+    if plan.not_after == plan.issuer_not_after:
+        return f"until its issuer ends, {plan.not_after:%Y-%m-%d %H:%M} UTC"
+    length = plan.not_after - plan.planned_at
     days = length.days
     if days >= 2:
         return f"{days} days"

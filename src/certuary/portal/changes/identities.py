@@ -11,7 +11,7 @@ from certuary.errors import NotAuthenticated
 from certuary.portal.deps import deps_of
 from certuary.portal.people import find_user
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, covering
-from certuary.portal.words import moment_in_words
+from certuary.portal.templatetags.portal import relative
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.manage_identity import bind_identity, unbind_identity
@@ -24,7 +24,7 @@ class BindIdentity:
         identity = identity_from_json(content["identity"])
         lines = _lines(identity)
         if content.get("certificate"):
-            lines = (*lines, *_certificate_lines(str(content["certificate"]), request))
+            lines = (*lines, *certificate_lines(str(content["certificate"]), request))
         return Review(
             title=f"A way in for {name}",
             sentence=f"You let whoever has this identity in as {name}. It signs nothing: that takes their password.",
@@ -80,13 +80,14 @@ def _lines(identity: Identity) -> tuple[Line, ...]:
     )
 
 
-def _certificate_lines(pem: str, request: HttpRequest) -> tuple[Line, ...]:
+def certificate_lines(pem: str, request: HttpRequest) -> tuple[Line, ...]:
     certificate, now = x509.load_pem_x509_certificate(pem.encode()), deps_of(request).clock.now()
     return (
         Line(label="Issued by", value=certificate.issuer.rfc4514_string()),
         Line(
             label="Valid until",
-            value=moment_in_words(certificate.not_valid_after_utc, now),
+            value=f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+            meaning=relative(certificate.not_valid_after_utc, now),
             warning=_why_not_now(certificate, request),
         ),
     )

@@ -139,14 +139,15 @@ def application(request: HttpRequest, number: int) -> HttpResponse:
         before=number_of(request, "history"),
         since=since - _A_MOMENT if isinstance(since, datetime) else None,
     )
+    endpoints = Endpoints.read(deps.records)
     context = {
         "record": record,
         "values": record.values,
         "group": names.of_group(record.values),
         "status": _status(record.values, now),
         "used": last_used([number]).get(number),
-        "sections": grant_groups(record.values, names, Endpoints.read(deps.records), now),
-        "est_urls": _est_urls(record, deps.est_url),
+        "sections": grant_groups(record.values, names, endpoints, now),
+        "est_urls": [f"{deps.est_url}/{one.label}".rstrip("/") for one in endpoints.of(record.values)],
         "seal_problem": states.problem(record),
         "seal": _seal(record),
         "table": certificates,
@@ -197,7 +198,7 @@ def _missing(request: HttpRequest, wanted: ApplicationFilter) -> tuple[Row, ...]
     records = deps_of(request).records
     told = records.problems_told()
     gone = sorted(
-        subject.name
+        (subject.name, "/seals/")
         for subject, reason in told.items()
         if subject.kind == "application"
         and reason == MISSING
@@ -409,10 +410,6 @@ def _seal(record: Record) -> Seal | None:
         return Seal.from_text(record.seal)
     except InvalidSeal:
         return None
-
-
-def _est_urls(record: Record, est_url: str) -> list[str]:
-    return [f"{est_url}/{label}" for label in texts(record.values["labels"])] or [est_url]
 
 
 def _typed(request: HttpRequest, name: str) -> str:

@@ -21,19 +21,17 @@ from certuary.portal.figures import (
     refused_reasons,
     windows_of,
 )
-from certuary.portal.models import PortalUser
-from certuary.services.entitlement import CA_ADMINISTRATOR
+from certuary.portal.scope import Scope
 from certuary.store.dashboard import counting_state
 
 _MOST_BROKEN: Final = 10
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
-    user = request.user
-    assert isinstance(user, PortalUser)
     deps = deps_of(request)
     now = deps.clock.now()
-    groups = None if user.role == CA_ADMINISTRATOR else tuple(user.group_ids)
+    scope = Scope.of(request)
+    groups = None if scope.group_ids is None else tuple(scope.group_ids)
     expiring = expiring_chart(now.date(), groups)
     refused = refused_reasons(now.date(), groups)
     broken = broken_records(deps.records, groups)
@@ -45,10 +43,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "reasons": refused,
         "refused_total": sum(reason.count for reason in refused),
         "authorities": authority_lines(deps.records.all("authority"), now),
-        "nodes": node_lines(now) if may_see_nodes(user.role) else None,
+        "nodes": node_lines(now) if may_see_nodes(scope.role) else None,
         "broken": broken[:_MOST_BROKEN],
         "broken_total": len(broken),
         "broken_words": f"{len(broken):,} not believed",
-        "is_scoped": groups is not None,
+        "is_scoped": not scope.sees_everything,
+        "may_see_seals": scope.sees_everything,
     }
     return render(request, "portal/dashboard.html", context)

@@ -11,10 +11,11 @@ from certuary.portal.access import may_administer
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.groups import GroupForm
 from certuary.portal.history import history
-from certuary.portal.people import find_group, group_ids_of, groups_seen, users_seen, viewer
+from certuary.portal.people import find_group, group_ids_of, groups_seen, users_seen
 from certuary.portal.problem import problem_page
 from certuary.portal.role_words import role_in_words
 from certuary.portal.rows import SealStates
+from certuary.portal.scope import Scope
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.services.entitlement import CA_ADMINISTRATOR
@@ -34,7 +35,8 @@ def groups(request: HttpRequest) -> HttpResponse:
                 is_broken=states.is_broken(group),
             )
         )
-    sees_all = viewer(request).role == CA_ADMINISTRATOR
+    scope = Scope.of(request)
+    adds = scope.role == CA_ADMINISTRATOR
     table = Table(
         caption="Groups",
         columns=(
@@ -42,14 +44,14 @@ def groups(request: HttpRequest) -> HttpResponse:
             Column(name="name", title="Name"),
             Column(name="seal", title="Seal"),
         ),
-        rows=(*rows, *(states.missing("group", columns=3) if sees_all else ())),
+        rows=(*rows, *(states.missing("group", columns=3) if scope.sees_everything else ())),
         empty_text="Applications and users are gathered by groups: an administrator of a group sees what is in it.",
-        empty_action=("New group", "/groups/new/") if sees_all else None,
+        empty_action=("New group", "/groups/new/") if adds else None,
     )
     context = {
         "title": "Groups",
         "lead": "What applications and users are gathered by.",
-        "actions": [("New group", "/groups/new/")] if sees_all else [],
+        "actions": [("New group", "/groups/new/")] if adds else [],
     }
     return table_response(request, "portal/list.html", table, context)
 

@@ -24,6 +24,7 @@ from certuary.services.believed_records import BelievedRecords
 from certuary.services.est_state import why_est_is_disabled
 from certuary.services.ports import Record, RecordStore, StoredEvent
 from certuary.services.set_property import ACTIVE, KNOWN, find_property, warnings_about_property
+from certuary.services.snapshot import is_active
 from certuary.store.audit import events_about
 
 _CHANGES_SHOWN: Final = 30
@@ -101,7 +102,7 @@ def _initial(request: HttpRequest) -> dict[str, object]:
     return {
         "key": key,
         "value": row.values["property_value"],
-        "status": "Active" if _is_active(row) else "Inactive",
+        "status": "Active" if is_active(row.values["status"]) else "Inactive",
     }
 
 
@@ -128,7 +129,11 @@ def _row(
 def _value(key: str, value: str, record: Record | None, records: RecordStore) -> SafeString:
     if record is None:
         return format_html('<span class="text-secondary">{}</span>', value)
-    warnings = warnings_about_property(key, value, records) if key in KNOWN and _is_active(record) else ()
+    warnings = (
+        warnings_about_property(key, value, records)
+        if key in KNOWN and is_active(record.values["status"])
+        else ()
+    )
     shown = format_html('<span class="mono">{}</span>', value)
     for warning in warnings:
         shown = format_html("{}<br>{}", shown, state("attention", warning))
@@ -138,8 +143,5 @@ def _value(key: str, value: str, record: Record | None, records: RecordStore) ->
 def _state(record: Record | None) -> SafeString:
     if record is None:
         return state("quiet", "Not set")
-    return state("good", "Active") if _is_active(record) else state("attention", str(record.values["status"]))
-
-
-def _is_active(record: Record) -> bool:
-    return str(record.values["status"]).strip().lower() == "active"
+    status = record.values["status"]
+    return state("good", "Active") if is_active(status) else state("attention", str(status))

@@ -29,6 +29,7 @@ from certuary.portal.people import (
 from certuary.portal.problem import problem_page
 from certuary.portal.role_words import ROLE_MEANINGS, ROLE_NAMES, role_in_words
 from certuary.portal.rows import SealStates, moment_cell
+from certuary.portal.scope import Scope
 from certuary.portal.second_factors import Factors, are_as_signed, factors_by_user, factors_of
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import (
@@ -274,7 +275,7 @@ def _rows(request: HttpRequest, page: list[Record], *, is_whole: bool) -> tuple[
         )
         for user in page
     )
-    sees_all = viewer(request).role == CA_ADMINISTRATOR
+    sees_all = Scope.of(request).sees_everything
     gone = states.missing("user", columns=len(_COLUMNS)) if is_whole and sees_all else ()
     return (*rows, *gone)
 
