@@ -86,7 +86,7 @@ def described(stored: StoredEvent) -> dict[str, object]:
     event = stored.event
     return {
         "number": stored.number,
-        "at": event.at.isoformat(),
+        "at": event.at.isoformat().replace("+00:00", "Z"),
         "kind": event.kind,
         "actor_kind": event.actor_kind,
         "actor": event.actor,

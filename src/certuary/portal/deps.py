@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from certuary.core.mark import Marker
 from certuary.portal.ways import Ways
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.high_water import HighWater
 from certuary.services.order_certificate import OrderDeps
@@ -43,6 +44,10 @@ class PortalDeps:
     def gate(self) -> RecordGate:
         """Over what the database says now. `InvalidSeal` when its manifest is not to be believed."""
         return RecordGate.open(self.records, self.trust, self.high_water)
+
+    def believed_records(self) -> BelievedRecords:
+        """Of which one that is not as it was signed is `InvalidSeal`."""
+        return BelievedRecords(self.records, self.gate())
 
     def change_deps(self, *, request_id: str, address: str) -> ChangeDeps:
         """Before somebody has signed."""

@@ -232,6 +232,8 @@ def declare_key_compromised(
     user = find_named(deps.records, "user", name)
     if name == actor.name:
         raise Conflict("another CA Administrator declares your key compromised, not you")
+    if since > deps.clock.now():
+        raise InvalidValue("a key is not compromised in the future", rule="moment")
     certificate = certificate_of(user)
     sealing = sealing_of(deps)
     gate = RecordGate.open(deps.records, sealing.trust, sealing.high_water)

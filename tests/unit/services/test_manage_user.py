@@ -29,7 +29,7 @@ from certuary.services.manage_user import (
 from certuary.services.passwords import Passwords
 from certuary.services.ports import RecordTransaction
 from certuary.services.record_gate import Key
-from tests.memory_records import NOW, MemoryRecords
+from tests.memory_records import NOW, FixedClock, MemoryRecords
 from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
 from tests.unit.services.change_fixtures import (
     ADMIN_1,
@@ -199,20 +199,33 @@ def test_a_user_who_is_disabled_has_signed_what_was_signed() -> None:
         authenticate_user("admin-1", PASSWORD, PASSWORDS, gate, at.deps)
 
 
+def a_minute_later(deps: ChangeDeps) -> ChangeDeps:
+    return replace(deps, clock=FixedClock(NOW + timedelta(minutes=1)))
+
+
 @pytest.mark.parametrize(("seconds", "is_void"), [(-1, True), (0, True), (1, False)])
 def test_what_a_compromised_key_signed_is_listed_void_or_not(seconds: int, is_void: bool) -> None:
     at = victim()
     since = NOW + timedelta(seconds=seconds)
-    (signed,) = declare_key_compromised(ROOT_USER, "admin-1", since, at.deps)
+    (signed,) = declare_key_compromised(ROOT_USER, "admin-1", since, a_minute_later(at.deps))
     assert (signed.kind, signed.name, signed.at, signed.is_void) == ("application", "line-1", NOW, is_void)
     fingerprint = seals.fingerprint(signer(ADMIN_1).certificate)
     assert at.row(ADMIN_ROW).values["compromised_keys"] == {fingerprint: seals.moment_text(since)}
 
 
+def test_no_key_is_compromised_in_the_future() -> None:
+    at = victim()
+    with pytest.raises(InvalidValue, match="in the future"):
+        declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=1), at.deps)
+    assert not at.row(ADMIN_ROW).values["compromised_keys"]
+
+
 def test_a_key_declared_compromised_twice_counts_from_the_last_word() -> None:
     at = victim()
-    declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=1), at.deps)
-    declare_key_compromised(ROOT_USER, "admin-1", NOW - timedelta(days=1), at.deps)
+    deps = a_minute_later(at.deps)
+    declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=1), deps)
+    gate_of(at.records, deps).check(at.row(LINE_1))
+    declare_key_compromised(ROOT_USER, "admin-1", NOW - timedelta(days=1), deps)
     with pytest.raises(InvalidSeal, match="compromised"):
         gate_of(at.records, at.deps).check(at.row(LINE_1))
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, CA_ADMINISTRATOR, OFFICER
+from certuary.services.manage_group import add_label
 from tests.wire.portal.described import assert_described
 from tests.wire.portal.pages import PASSWORD, Portal, PortalClient, SignIn, confirm_change
 from tests.wire.portal.sites import APPLICATION, Foreign, make_foreign
@@ -330,6 +331,32 @@ def test_pages_go_on_by_cursor_until_there_is_no_more(script: Script) -> None:
         path = f"/users?limit=3&cursor={answer['next_cursor']}"
     assert seen == sorted(set(seen))
     assert len(seen) == 7
+
+
+def test_a_page_goes_on_behind_the_longest_and_strangest_key(portal: Portal, script: Script) -> None:
+    actor, deps = portal.changes_as()
+    for last in "abc":
+        add_label(actor, 63 * "\N{CYRILLIC SMALL LETTER ZHE}" + last, "tls-device", deps)
+    assert len(list(pages_of(script, "/labels?limit=1"))) == 3
+    for key in ("a\tb", "a\nb", "\u202e"):
+        portal.execute(
+            "INSERT INTO api_properties (property_key, property_value, status) VALUES (%s, 'x', 'Active')",
+            key,
+        )
+    listed = [one["property_key"] for one in pages_of(script, "/properties?limit=1")]
+    assert set(listed) >= {"a\tb", "a\nb", "\u202e"}
+
+
+def test_a_list_of_users_asks_for_their_factors_once(portal: Portal, script: Script) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    asked = []
+    for limit in (2, 7):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(script.get(f"/users?limit={limit}").json()["items"]) == limit
+        asked.append(sum("mfa_authenticator" in query["sql"] for query in queries))
+    assert asked[0] == asked[1]
 
 
 def test_applications_and_events_go_by_cursor_too(script: Script, foreign: Foreign) -> None:

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from certuary.services.entitlement import CA_ADMINISTRATOR
+from certuary.services.manage_group import add_label, remove_label
 from certuary.services.manage_user import NewUser, add_user
+from certuary.services.register_application import Grants, NewApplication, register_application
 from certuary.services.switch_rule import switch_rule
 from tests.wire.portal.pages import PASSWORD, Portal
 from tests.wire.portal.test_api import Script, assert_problem, script_for, script_of
@@ -23,10 +25,14 @@ def first(portal: Portal) -> Script:
 @pytest.fixture
 def second(portal: Portal) -> Script:
     """Of another CA Administrator; changes of applications, labels and groups then take two."""
+    return second_person(portal, "application", "profile", "group")
+
+
+def second_person(portal: Portal, *rules: str) -> Script:
     actor, deps = portal.changes_as()
     new = NewUser(name=BOSS, role=CA_ADMINISTRATOR, groups=(), password=PASSWORD)
     add_user(actor, new, portal.deps.passwords, deps)
-    for rule in ("application", "profile", "group"):
+    for rule in rules:
         switch_rule(actor, rule, enabled=True, deps=deps)
     return script_for(portal, BOSS)
 
@@ -77,6 +83,51 @@ def test_an_identity_is_bound_and_taken_away_by_two(portal: Portal, first: Scrip
         found = identities()
         assert isinstance(found, list)
         assert len(found) == left
+
+
+def test_a_user_s_role_and_groups_are_kept_as_what_they_mean(
+    portal: Portal, first: Script, second: Script
+) -> None:
+    """Not as they were typed: a group's name may be another group's once this is approved."""
+    actor, deps = portal.changes_as()
+    switch_rule(actor, "user", enabled=True, deps=deps)
+    asked = first.post("/users", {"name": "olga", "role": "Officer", "groups": ["Plant"]})
+    assert asked.status_code == 202, asked.content
+    kept = json.loads(asked.content)
+    assert "GRP_002" in str(second.get(kept["url"].removeprefix("/api/v1")).json()["shown"])
+    approve(second, kept)
+    olga = second.get("/users/olga").json()
+    assert (olga["role"], olga["groups"]) == ("officer", ["GRP_002"])
+    changed = {"role": "CA Administrator", "groups": []}
+    again = first.call("PUT", "/users/olga/role", changed, sign=True)
+    assert again.status_code == 202, again.content
+
+
+def test_what_a_change_does_not_name_stays_though_it_is_gone(portal: Portal, first: Script) -> None:
+    """A label that was removed stays among an application's, to no effect."""
+    actor, deps = portal.changes_as()
+    add_label(actor, "line-9", "tls-device", deps)
+    new = NewApplication(
+        name="plant-7", username="plant-7", password=PASSWORD, grants=Grants(labels=("line-9",))
+    )
+    register_application(actor, new, portal.deps.passwords, deps)
+    remove_label(actor, "line-9", deps)
+    second = second_person(portal, "application")
+    asked = first.call("PATCH", "/applications/plant-7", {"networks": ["10.1.0.0/16"]}, sign=True)
+    assert asked.status_code == 202, asked.content
+    approve(second, json.loads(asked.content))
+    found = portal.stores.records.find("application", name="plant-7")
+    assert found is not None
+    assert (found.values["networks"], found.values["labels"]) == (["10.1.0.0/16"], ["line-9"])
+
+
+def test_what_was_kept_is_told_again_under_the_same_key(first: Script, second: Script) -> None:
+    headers = {"idempotency-key": "k1"}
+    kept, again = (first.post("/groups", {"name": "Second plant"}, headers=headers) for _ in range(2))
+    assert (kept.status_code, again.status_code) == (202, 202)
+    assert again["Idempotency-Replayed"] == "true"
+    assert (again["Location"], again.json()) == (kept["Location"], kept.json())
+    assert len(second.get("/approvals").json()["items"]) == 1
 
 
 def test_who_asked_does_not_approve_it(portal: Portal, first: Script, second: Script) -> None:

@@ -131,6 +131,47 @@ def test_files_of_authorities_and_certificates_are_downloaded(
     assert_problem(script.get("/authorities/issuing/files/exe"), 422, "invalid-value")
 
 
+@pytest.mark.parametrize("column", ["certificate_der", "removed_at"])
+def test_no_file_of_an_authority_that_was_altered_is_handed_out(
+    portal: Portal, script: Script, client: PortalClient, column: str
+) -> None:
+    """Scripts and people trust what they fetch there."""
+    row = add_certificate(portal, None)
+    other: bytes | str = row.der if column == "certificate_der" else "2026-01-01 00:00:00"
+    portal.execute(f"UPDATE authorities SET {column} = %s WHERE name = 'root'", other)
+    serial = serial_to_text(row.serial)
+    for path in (
+        "/authorities/root/files/pem",
+        "/authorities/issuing/files/chain",
+        f"/certificates/{serial}/files/chain",
+    ):
+        answer = script.get(path)
+        assert answer.status_code in (404, 409), path
+        assert b"BEGIN CERTIFICATE" not in answer.content
+    for path in (
+        "/authorities/1/download/pem/",
+        "/authorities/2/download/chain/",
+        f"/certificates/{serial}/download/chain/",
+    ):
+        answer = client.get(path)
+        assert answer.status_code in (404, 409), path
+
+
+@pytest.mark.parametrize("how", ["disable", "delete"])
+def test_what_could_not_be_revoked_with_an_application_is_told(
+    portal: Portal, script: Script, how: str
+) -> None:
+    number = add_application(portal, "line-1", "GRP_001").id
+    assert isinstance(number, int)
+    serial = serial_to_text(add_certificate(portal, number).serial)
+    portal.execute("UPDATE certificates SET source = 'application' WHERE serial = %s", serial)
+    path = "/applications/line-1"
+    answer = script.post(f"{path}/disable") if how == "disable" else script.call("DELETE", path, sign=True)
+    assert answer.status_code == 200, answer.content
+    (warning,) = answer.json()["warnings"]
+    assert serial in warning
+
+
 def test_certificates_are_found_by_all_that_the_screen_asks_for(portal: Portal, script: Script) -> None:
     application = add_application(portal, "line-1", "GRP_001")
     assert isinstance(application.id, int)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.running_server import RunningServer, running_server
 from tests.wire.portal.pages import PASSWORD, Confirm, Page, Portal, PortalClient, confirm_change, text_of
+from tests.wire.portal.test_api import assert_problem, script_for, script_of
 from tests.wire.portal.test_approvals import add_boss, approve, turn_on, waiting
 
 APPLICATION = "line-1"
@@ -185,6 +186,49 @@ def test_without_a_worker_it_says_so_and_the_order_is_never_fulfilled(
     assert "no EST worker answered in time" in text_of(page)
     assert portal.audit_kinds()[-2:] == ["certificate.ordered", "certificate.order-withdrawn"]
     assert portal.stores.orders.take(portal.deps.clock.now()) is None
+
+
+@pytest.mark.usefixtures("application")
+def test_an_order_that_was_not_answered_can_be_asked_for_again_under_the_same_key(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from certuary.services import order_certificate
+
+    monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
+    script, body = script_of(portal), {"profile": "tls-client"}
+    for _ in range(2):
+        answer = script.post(
+            f"/applications/{APPLICATION}/client-certificate", body, headers={"idempotency-key": "k1"}
+        )
+        assert_problem(answer, 503, "order-unanswered")
+
+
+@pytest.mark.usefixtures("application")
+def test_a_script_gets_the_file_at_once_or_as_the_second_person(
+    portal: Portal, worker: RunningServer, tmp_path: Path
+) -> None:
+    path, body = f"/applications/{APPLICATION}/client-certificate", {"profile": "tls-client"}
+    script = script_of(portal)
+    answer = script.post(path, body)
+    assert answer.status_code == 201, answer.content
+    first = tmp_path / "first.p12"
+    first.write_bytes(base64.b64decode(answer.json()["pkcs12"]))
+    assert enrol(worker, unpacked(first, answer.json()["passphrase"], tmp_path), "one", tmp_path)[0] == 200
+
+    add_boss(portal)
+    turn_on(portal, "application")
+    asked = script.post(path, body)
+    assert asked.status_code == 202, asked.content
+    kept = asked.json()
+    made = script_for(portal, "boss").post(
+        f"/approvals/{kept['approval']}/approve", {"digest": kept["digest"]}
+    )
+    assert made.status_code == 200, made.content
+    file, passphrase = made.json()["secrets"]
+    second = tmp_path / file["filename"]
+    assert second.suffix == ".p12"
+    second.write_bytes(base64.b64decode(file["content"]))
+    assert enrol(worker, unpacked(second, passphrase["value"], tmp_path), "two", tmp_path)[0] == 200
 
 
 def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_is_signed(

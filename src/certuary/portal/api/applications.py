@@ -12,7 +12,13 @@ from pydantic import Field
 
 from certuary.portal.access import ADMINISTRATORS, EVERYBODY
 from certuary.portal.api import answers
-from certuary.portal.api.answers import Application, ApplicationPage, ApplicationSaved, ClientCertificate
+from certuary.portal.api.answers import (
+    Application,
+    ApplicationPage,
+    ApplicationRemoved,
+    ApplicationSaved,
+    ClientCertificate,
+)
 from certuary.portal.api.callers import caller_of, needs, sign
 from certuary.portal.api.describe import Describer, describe_certificate, fresh
 from certuary.portal.api.grants import grants_of
@@ -97,13 +103,13 @@ def patch_application(request: HttpRequest, name: str, given: ApplicationChanged
     return _answer(request, saved)
 
 
-@router.post("/{name}/disable", response=Application, summary="Disable an application", **_WRITE)
+@router.post("/{name}/disable", response=ApplicationSaved, summary="Disable an application", **_WRITE)
 @change
 def disable_application(request: HttpRequest, name: str) -> Answer:
     return _set_enabled(request, name, enabled=False)
 
 
-@router.post("/{name}/enable", response=Application, summary="Enable an application", **_WRITE)
+@router.post("/{name}/enable", response=ApplicationSaved, summary="Enable an application", **_WRITE)
 @change
 def enable_application(request: HttpRequest, name: str) -> Answer:
     return _set_enabled(request, name, enabled=True)
@@ -143,20 +149,22 @@ def create_client_certificate(request: HttpRequest, name: str, given: ClientCert
     return answer_of(ClientCertificate(**fields), status=201, pkcs12=file, passphrase=issued.passphrase)
 
 
-@router.delete("/{name}", response={204: None}, summary="Remove an application", **_WRITE)
+@router.delete(
+    "/{name}", response={200: ApplicationRemoved, 204: None}, summary="Remove an application", **_WRITE
+)
 @change
 def delete_application(request: HttpRequest, name: str) -> Answer:
+    """200 with what could not be revoked, 204 where there is nothing to tell."""
     find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
-    remove_application(actor, name, deps)
-    return NOTHING
+    failed = remove_application(actor, name, deps)
+    return answer_of(ApplicationRemoved(warnings=list(failed))) if failed else NOTHING
 
 
 def _set_enabled(request: HttpRequest, name: str, *, enabled: bool) -> Answer:
     find_application_named(request, name)
     actor, deps = sign(request, caller_of(request))
-    saved = set_application_enabled(actor, name, enabled=enabled, deps=deps)
-    return answer_of(Describer(request).application(fresh(request, saved.record)))
+    return _answer(request, set_application_enabled(actor, name, enabled=enabled, deps=deps))
 
 
 def _group_ids(request: HttpRequest, code: str | None) -> Collection[int] | None:

@@ -58,4 +58,5 @@ def download_authority(
     request: HttpRequest, name: str, form: Literal["pem", "der", "p7b", "chain", "chain-p7b", "crl"]
 ) -> HttpResponse:
     record = check_readable(find_named(deps_of(request).records, "authority", name))
-    return download(*authority_file(record, form, deps_of(request).records))
+    assert isinstance(record.id, int)
+    return download(*authority_file(record.id, form, deps_of(request)))

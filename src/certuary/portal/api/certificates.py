@@ -18,13 +18,14 @@ from certuary.portal.api.files import files_of
 from certuary.portal.api.idempotency import Answer, answer_of, change
 from certuary.portal.api.pages import PageQuery, next_cursor, number_cursor, wrong_cursor
 from certuary.portal.api.schemas import MomentGiven, RevocationGiven
+from certuary.portal.authority_files import chain_above
 from certuary.portal.certificate_fields import decode
 from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
 from certuary.portal.deps import deps_of
 from certuary.portal.downloads import download
 from certuary.portal.names import Names
 from certuary.portal.scope import Scope
-from certuary.services.authorities import certificate_der, chain_of, export_certificates
+from certuary.services.authorities import export_certificates
 from certuary.services.change_record import change_records
 from certuary.services.ports import CertificateRow
 from certuary.services.revoke import parse_reason
@@ -127,7 +128,7 @@ def download_certificate(
     """The chain is the certificate and every authority above it."""
     row = find_certificate(Scope.of(request), serial)
     has_chain = form in ("chain", "chain-p7b")
-    ders = (row.der, *(_above(request, row) if has_chain else ()))
+    ders = (row.der, *(chain_above(row.authority_id, deps_of(request)) if has_chain else ()))
     kind = {"chain": "pem", "chain-p7b": "p7b"}.get(form, form)
     name = f"{serial.lower()}-chain" if has_chain else serial.lower()
     try:
@@ -152,13 +153,6 @@ def revoke_certificate(request: HttpRequest, serial: str, given: RevocationGiven
     with change_records(actor, deps) as changes:
         revoked = changes.revoke(row, reason)
     return answer_of(_whole(request, revoked))
-
-
-def _above(request: HttpRequest, row: CertificateRow) -> tuple[bytes, ...]:
-    records = deps_of(request).records
-    authority = records.find("authority", id=row.authority_id)
-    above = chain_of(records, str(authority.values["name"])) if authority else ()
-    return tuple(certificate_der(record) for record in above)
 
 
 def _whole(request: HttpRequest, row: CertificateRow) -> answers.WholeCertificate:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from certuary.core.values import serial_to_text
 from certuary.errors import InvalidMark, InvalidValue
 from certuary.portal.api import answers
-from certuary.portal.audit_events import detail_of
+from certuary.portal.audit_events import described
 from certuary.portal.certificate_fields import Section
 from certuary.portal.certificate_status import status_word
 from certuary.portal.columns import numbers, texts
@@ -22,7 +22,7 @@ from certuary.portal.deps import deps_of
 from certuary.portal.names import Names
 from certuary.portal.people import is_compromised, viewer
 from certuary.portal.rows import SealStates
-from certuary.portal.second_factors import Factors, are_as_signed, factors_by_user, factors_of
+from certuary.portal.second_factors import Factors, factors_by_user, factors_of, which_are_as_signed
 from certuary.services.entitlement import CA_ADMINISTRATOR
 from certuary.services.manage_identity import identities_of
 from certuary.services.ports import CertificateRow, CrlRow, Record, StoredEvent
@@ -152,6 +152,7 @@ class Describer:
         with suppress(InvalidValue):  # of a row that plain SQL wrote: then they are read one by one
             known = factors_by_user([number for user in records if isinstance(number := user.id, int)])
         signed_in = last_sign_ins([str(user.values["name"]) for user in records])
+        holding = which_are_as_signed(records)
         return [
             {
                 **self._sealed(user),
@@ -160,7 +161,7 @@ class Describer:
                 "groups": _names(user.values["group_ids"], self._groups),
                 "enabled": _flag(user.values["enabled"]),
                 "second_factors": _factors(user, known),
-                "factors_hold": are_as_signed(user),
+                "factors_hold": user.id in holding,
                 "must_change_password": _flag(user.values["must_change_password"]),
                 "key_compromised": is_compromised(self._seals.gate, user),
                 "identities": self._identities(user),
@@ -210,21 +211,7 @@ def describe_certificate(row: CertificateRow, names: Names, now: datetime) -> di
 
 
 def describe_event(stored: StoredEvent) -> answers.Event:
-    event = stored.event
-    return answers.Event(
-        number=stored.number,
-        at=event.at,
-        kind=event.kind,
-        actor_kind=event.actor_kind,
-        actor=event.actor,
-        target=event.target,
-        address=event.address,
-        request_id=event.request_id,
-        detail=dict(detail_of(stored)),
-        stream=stored.stream,
-        seq=stored.seq,
-        hash=stored.hash.hex(),
-    )
+    return answers.Event.model_validate(described(stored))
 
 
 def describe_sections(sections: Sequence[Section]) -> list[answers.Section]:

@@ -26,6 +26,7 @@ from certuary.errors import (
     Conflict,
     InvalidValue,
     NotFound,
+    OrderUnanswered,
     RateLimited,
     Refused,
     SecondPersonNeeded,
@@ -39,7 +40,8 @@ from certuary.portal.models import IdempotentRequest
 HEADER: Final = "Idempotency-Key"
 KEPT: Final = timedelta(hours=24)
 _LONGEST_KEY: Final = 255
-_REFUSALS: Final = (BadRequest, Refused, NotFound, Conflict, RateLimited)
+_REFUSALS: Final = (BadRequest, Refused, NotFound, Conflict, RateLimited, OrderUnanswered)
+"""After which nothing was changed; an unanswered order was withdrawn, and nothing will be issued for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def change(operation: Operation) -> Callable[..., HttpResponse]:
         try:
             answer = _run(operation, request, *args, **kwargs)
         except _REFUSALS:
-            # Nothing was changed, so the key is free for another try. After anything else nobody knows.
+            # The key is free for another try. After anything else nobody knows what was changed.
             IdempotentRequest.objects.filter(pk=row.pk).delete()
             raise
         row.status, row.body = answer.status, json.dumps(dict(answer.body))
@@ -137,7 +139,8 @@ def _key_hash(request: HttpRequest, key: str) -> str:
 
 
 def _repeated(row: IdempotentRequest) -> HttpResponse:
-    response = HttpResponse(row.body if row.status != 204 else b"", content_type=JSON, status=row.status)
+    answer = Answer(status=row.status or HTTPStatus.OK, body=json.loads(row.body))
+    response = _response(answer)
     response["Idempotency-Replayed"] = "true"
     return response
 

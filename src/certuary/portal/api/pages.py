@@ -12,6 +12,7 @@ from ninja import Query, Schema
 from pydantic import Field, ValidationInfo, model_validator
 
 from certuary.errors import InvalidValue
+from certuary.portal.api.schemas import is_storable
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class KnownQuery(Schema):
 
 
 class PageQuery(KnownQuery):
-    cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
+    cursor: str | None = Field(None, max_length=2000, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=MOST, description="how many at most")
 
 
@@ -48,7 +49,7 @@ def next_cursor(key: str | int | None) -> str | None:
 
 def text_cursor(cursor: str | None) -> str:
     key = _decode(cursor) if cursor else ""
-    if not isinstance(key, str) or not key.isprintable():
+    if not isinstance(key, str) or not is_storable(key):
         raise wrong_cursor()
     return key
 

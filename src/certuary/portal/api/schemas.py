@@ -9,10 +9,14 @@ from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 
-def _storable(text: str) -> str:
+def is_storable(text: str) -> bool:
     """What both databases keep: UTF-8 without NUL. JSON can say half of a surrogate pair."""
     is_whole = text.isascii() or text == text.encode("utf-8", "replace").decode()
-    if "\0" in text or not is_whole:
+    return is_whole and "\0" not in text
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
         raise ValueError("a text holds no NUL, and no half of a surrogate pair")
     return text
 
@@ -70,7 +74,7 @@ class ClientCertificateGiven(Given):
     profile: Text = Field(max_length=64, description="one with clientAuth and digitalSignature")
     common_name: Text | None = Field(None, max_length=64, description="absent: the application's name")
     dns_names: Names = Field(default_factory=list, max_length=100)
-    key_type: Text = Field("ec-p256", description="ec-p256, ec-p384, rsa-3072 or rsa-4096")
+    key_type: Text = Field("ec-p256", max_length=16, description="ec-p256, ec-p384, rsa-3072 or rsa-4096")
 
 
 class RevocationGiven(Given):

@@ -58,7 +58,7 @@ def list_seal_problems(request: HttpRequest, paging: Paging) -> answers.SealProb
     **needs("seals:read", EVERYBODY),
 )
 def get_seal(request: HttpRequest, kind: str, number: int) -> answers.Seal:
-    """`kind` is application, profile, label, group, user or authority; `number` is the record's `id`."""
+    """`kind` is application, profile, label, group, user, authority, switch or approval; `number` is its `id`."""
     sealed_kind = _kind(kind, number)
     gate = deps_of(request).gate()
     record = find_sealed(request, sealed_kind, number)

@@ -21,9 +21,10 @@ from certuary.portal.api.identities import given_identity
 from certuary.portal.approving import keep_for_second_person
 from certuary.portal.columns import numbers, texts
 from certuary.portal.deps import deps_of
+from certuary.portal.people import find_group_named
 from certuary.portal.signing import Content
 from certuary.services.change_deps import ChangeDeps
-from certuary.services.entitlement import Actor
+from certuary.services.entitlement import Actor, parse_role
 from certuary.services.ports import Record, RecordKind
 from certuary.services.register_application import granted, granted_anew, hash_typed_password
 from certuary.services.revoke import parse_reason
@@ -63,9 +64,8 @@ def keep(request: HttpRequest, needed: SecondPersonNeeded, given: Mapping[str, A
 
 
 def _new_application(request: HttpRequest, given: Any) -> Kept:
-    values = granted_anew(grants_of(given), deps_of(request).records)
     return "application-new", {
-        **_content_of_grants(request, values),
+        **_content_of_grants(request, granted_anew(grants_of(given), deps_of(request).records)),
         "name": given.name,
         "username": given.username,
         "password_hash": _hash(request, given.password),
@@ -74,9 +74,8 @@ def _new_application(request: HttpRequest, given: Any) -> Kept:
 
 def _edit_application(request: HttpRequest, name: str, given: Any) -> Kept:
     record = _record(request, "application", name)
-    values = {**record.values, **granted(grants_of(given), deps_of(request).records)}
     return "application-edit", {
-        **_content_of_grants(request, values),
+        **_content_of_grants(request, granted(grants_of(given), deps_of(request).records)),
         "id": record.id,
         "name": given.name or record.values["name"],
         "username": given.username or record.values["username"],
@@ -86,6 +85,23 @@ def _edit_application(request: HttpRequest, name: str, given: Any) -> Kept:
 def _rotate_application(request: HttpRequest, name: str, given: Any) -> Kept:
     record = _record(request, "application", name)
     return "application-rotate", {"id": record.id, "password_hash": _hash(request, given.password)}
+
+
+def _client_certificate(request: HttpRequest, name: str, given: Any) -> Kept:
+    record = _record(request, "application", name)
+    return "application-client-certificate", {
+        "id": record.id,
+        "profile": given.profile,
+        "common_name": given.common_name or name[:64],
+        "dns_names": list(given.dns_names),
+        "key_type": given.key_type,
+    }
+
+
+def _role_and_groups(request: HttpRequest, given: Any) -> Content:
+    """By code, as a name may be another group's when this is approved."""
+    groups = [str(find_group_named(request, text).values["code"]) for text in given.groups]
+    return {"role": parse_role(given.role), "groups": groups}
 
 
 def _save_profile(request: HttpRequest, given: Any) -> Kept:
@@ -124,6 +140,7 @@ KEPT: Final[Mapping[str, Callable[..., Kept]]] = {
     "create_application": _new_application,
     "patch_application": _edit_application,
     "rotate_application": _rotate_application,
+    "create_client_certificate": _client_certificate,
     "disable_application": _of("application-disable", "application"),
     "enable_application": _of("application-enable", "application"),
     "delete_application": _of("application-delete", "application"),
@@ -138,11 +155,11 @@ KEPT: Final[Mapping[str, Callable[..., Kept]]] = {
     ),
     "create_user": lambda request, given: (
         "user-new",
-        {"name": given.name, "role": given.role, "groups": list(given.groups)},
+        {"name": given.name, **_role_and_groups(request, given)},
     ),
     "put_user_role": lambda request, name, given: (
         "user-change",
-        {"id": _record(request, "user", name).id, "role": given.role, "groups": list(given.groups)},
+        {"id": _record(request, "user", name).id, **_role_and_groups(request, given)},
     ),
     "disable_user": _of("user-enable", "user", enabled=False),
     "enable_user": _of("user-enable", "user", enabled=True),
@@ -167,15 +184,21 @@ def _hash(request: HttpRequest, password: str | None) -> str:
 
 
 def _content_of_grants(request: HttpRequest, values: Mapping[str, object]) -> Content:
-    """As the portal's form has them."""
-    records, expires_at = deps_of(request).records, values["expires_at"]
-    group = records.find("group", id=values["group_id"])
-    chosen = numbers(values["profile_ids"])
-    return {
-        "networks": "\n".join(texts(values["networks"])),
-        "group": "" if group is None else str(group.values["code"]),
-        "profiles": [str(one.values["name"]) for one in records.all("profile") if one.id in chosen],
-        "labels": texts(values["labels"]),
-        "subject_rule": str(values["subject_rule"]),
-        "expires_at": expires_at.isoformat() if isinstance(expires_at, datetime) else "",
-    }
+    """The columns that are given, as the portal's form has them; the others stay as they are."""
+    records, content = deps_of(request).records, dict[str, Any]()
+    if "networks" in values:
+        content["networks"] = "\n".join(texts(values["networks"]))
+    if "group_id" in values:
+        group = records.find("group", id=values["group_id"])
+        content["group"] = "" if group is None else str(group.values["code"])
+    if "profile_ids" in values:
+        chosen = numbers(values["profile_ids"])
+        content["profiles"] = [str(one.values["name"]) for one in records.all("profile") if one.id in chosen]
+    if "labels" in values:
+        content["labels"] = texts(values["labels"])
+    if "subject_rule" in values:
+        content["subject_rule"] = str(values["subject_rule"])
+    if "expires_at" in values:
+        expires_at = values["expires_at"]
+        content["expires_at"] = expires_at.isoformat() if isinstance(expires_at, datetime) else ""
+    return content

@@ -71,15 +71,16 @@ class Names:
 
 
 def grants_of(content: Content) -> Grants:
-    expires_at = content["expires_at"]
+    """What a form has whole, and a call of the API in parts: the others stay as they are."""
+    expires_at = content.get("expires_at")
     return Grants(
-        networks=network_lines(str(content["networks"])),
-        profiles=tuple(content["profiles"]),
-        labels=tuple(content["labels"]),
-        group=str(content["group"]),
-        subject_rule=str(content["subject_rule"]),
+        networks=network_lines(str(content["networks"])) if "networks" in content else None,
+        profiles=tuple(content["profiles"]) if "profiles" in content else None,
+        labels=tuple(content["labels"]) if "labels" in content else None,
+        group=content.get("group"),
+        subject_rule=content.get("subject_rule"),
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
-        never_expires=not expires_at,
+        never_expires="expires_at" in content and not expires_at,
     )
 
 

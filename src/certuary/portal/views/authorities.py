@@ -84,7 +84,7 @@ def authority(request: HttpRequest, number: int) -> HttpResponse:
 
 def authority_download(request: HttpRequest, number: int, form: str) -> HttpResponse:
     try:
-        return download(*authority_file(_find(request, number), form, deps_of(request).records))
+        return download(*authority_file(number, form, deps_of(request)))
     except NotFound:
         raise Http404 from None
 

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 
 from certuary.core.values import serial_to_text
 from certuary.errors import CertuaryError, InvalidMark, InvalidValue, NotFound
+from certuary.portal.authority_files import chain_above
 from certuary.portal.certificate_fields import decode
 from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
 from certuary.portal.certificate_status import status_mark, status_word
@@ -40,7 +41,7 @@ from certuary.portal.tables import (
 )
 from certuary.portal.templatetags.portal import moment
 from certuary.portal.visible import visible
-from certuary.services.authorities import FORMATS, certificate_der, chain_of, export_certificates
+from certuary.services.authorities import FORMATS, chain_of, export_certificates
 from certuary.services.entitlement import CA_ADMINISTRATOR, OFFICER
 from certuary.services.ports import APPLICATION_SOURCE, CertificateRow
 from certuary.store.certificate_history import enrolment_of, events_of
@@ -181,11 +182,8 @@ def certificate_download(request: HttpRequest, serial: str, form: str) -> HttpRe
         raise Http404
     name = serial_to_text(row.serial)
     if form == "chain":
-        authority = deps_of(request).records.find("authority", id=row.authority_id)
-        above = chain_of(deps_of(request).records, str(authority.values["name"])) if authority else ()
-        return _exported(
-            request, (row.der, *(certificate_der(record) for record in above)), "pem", f"{name}-chain"
-        )
+        above = chain_above(row.authority_id, deps_of(request))
+        return _exported(request, (row.der, *above), "pem", f"{name}-chain")
     return _exported(request, (row.der,), form, name)
 
 

@@ -20,7 +20,6 @@ from certuary.portal.property_history import MEANINGS, property_change, statemen
 from certuary.portal.signing import content_of, propose
 from certuary.portal.tables import Cell, Column, Row, Table, table_response
 from certuary.portal.templatetags.portal import moment, state
-from certuary.services.believed_records import BelievedRecords
 from certuary.services.est_state import why_est_is_disabled
 from certuary.services.ports import Record, RecordStore, StoredEvent
 from certuary.services.set_property import ACTIVE, KNOWN, find_property, warnings_about_property
@@ -89,7 +88,7 @@ def _asked_key(request: HttpRequest) -> str:
 
 def _why_disabled(deps: PortalDeps) -> str | None:
     try:
-        return why_est_is_disabled(BelievedRecords(deps.records, deps.gate()))
+        return why_est_is_disabled(deps.believed_records())
     except InvalidSeal as problem:
         return f"the configuration in the database cannot be believed: {problem.detail}"
 

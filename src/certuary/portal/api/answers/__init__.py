@@ -6,7 +6,12 @@ elsewhere a time that cannot be read is that of the year 1, and `mark_problem` o
 
 from __future__ import annotations
 
-from certuary.portal.api.answers.applications import Application, ApplicationPage, ApplicationSaved
+from certuary.portal.api.answers.applications import (
+    Application,
+    ApplicationPage,
+    ApplicationRemoved,
+    ApplicationSaved,
+)
 from certuary.portal.api.answers.approvals import (
     Approval,
     ApprovalMade,
@@ -80,6 +85,7 @@ from certuary.portal.api.answers.users import (
 __all__ = [
     "Application",
     "ApplicationPage",
+    "ApplicationRemoved",
     "ApplicationSaved",
     "Approval",
     "ApprovalMade",

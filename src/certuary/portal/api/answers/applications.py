@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ninja import Schema
 from pydantic import Field
 
 from certuary.portal.api.answers.base import Moment, Page, Sealed
@@ -21,6 +22,10 @@ class Application(Sealed):
 
 class ApplicationPage(Page):
     items: list[Application]
+
+
+class ApplicationRemoved(Schema):
+    warnings: list[str] = Field(description="client certificates that could not be revoked with it, and why")
 
 
 class ApplicationSaved(Application):

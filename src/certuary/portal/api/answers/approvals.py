@@ -53,7 +53,9 @@ class ShownApproval(Approval):
 
 class Told(Schema):
     label: str
-    value: str
+    value: str = Field(description="empty where it is a file")
+    filename: str | None = None
+    content: str | None = Field(default=None, description="the file's octets, base64")
 
 
 class ApprovalMade(Approval):
