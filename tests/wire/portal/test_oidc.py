@@ -423,6 +423,40 @@ def test_taking_an_identity_away_ends_the_sessions_that_it_opened_and_no_other(
     assert is_signed_in(by_password)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("second_factor", [False, True])
+def test_a_session_of_somebody_else_ends_and_the_new_one_is_the_identity_s(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, enabled: bool, second_factor: bool
+) -> None:
+    """Of somebody who is disabled, too: their cookie still names a session."""
+    identity = bind(oidc, provider)
+    codes = set_up_second_factor(ADMIN)[1] if second_factor else []
+    url = provider.authorize(query_of(begin(visitor)), SUBJECT)
+    name = oidc.user_of(OFFICER, ("GRP_001",))
+    visitor.sign_in(name)
+    actor, deps = oidc.changes_as()
+    set_user_enabled(actor, name, enabled=enabled, deps=deps)
+
+    visitor.get(url.removeprefix("https://localhost"))  # a browser that sends the session's cookie, too
+    if second_factor:
+        visitor.post_form("/sign-in/second-factor/", {"code": codes[0]})
+    assert detail_of_last(oidc) == {"way": "identity provider", "identity": identity.in_words}
+    assert "Opened by sub" in text_of(visitor.get("/account/"))
+    unbind_identity(actor, ADMIN, identity, deps)
+    assert not is_signed_in(visitor)
+
+
+def test_a_session_that_does_not_say_what_opened_it_holds_for_nobody(
+    oidc: Portal, visitor: PortalClient
+) -> None:
+    visitor.sign_in(ADMIN)
+    assert is_signed_in(visitor)
+    session = visitor.session
+    del session["opened_by"]
+    session.save()
+    assert not is_signed_in(visitor)
+
+
 def test_the_second_factor_is_asked_for_after_the_provider_too(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider
 ) -> None:

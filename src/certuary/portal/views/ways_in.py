@@ -136,7 +136,7 @@ def _check(request: HttpRequest, certificates: UserCertificates, octets: bytes) 
 
 def _sign_in(request: HttpRequest, identity: Identity, next_url: str) -> HttpResponse:
     user = user_of_identity(request, identity)
-    note_way(request.session, identity)
+    note_way(request, identity)
     response: HttpResponse = perform_login(request, Login(user=user, redirect_url=next_url or None))
     return response
 
