@@ -15,10 +15,10 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certuary.core.certificate import is_issued_by
+from certuary.core.certificate import certificate_from_der, is_issued_by
 from certuary.core.identity import BoundCertificate, identity_of_certificate
 from certuary.core.mark import Marker
-from certuary.errors import InvalidMark, InvalidSeal, NotAuthenticated
+from certuary.errors import InvalidMark, InvalidSeal, MalformedCertificate, NotAuthenticated
 from certuary.services.certificate_directory import IsListed
 from certuary.services.ports import CertificateReader, Record
 
@@ -40,10 +40,10 @@ class UserCertificates:
     def check(self, certificate_der: bytes, now: datetime) -> BoundCertificate:
         """`NotAuthenticated` says why not."""
         try:
-            certificate = x509.load_der_x509_certificate(certificate_der)
-            _refuse_other_uses(certificate)
-        except ValueError:
+            certificate = certificate_from_der(certificate_der)
+        except MalformedCertificate:
             raise NotAuthenticated("the client certificate cannot be read") from None
+        _refuse_other_uses(certificate)
         _refuse_outside_its_dates(certificate, "the client certificate", now)
         _refuse_outside_its_dates(self._issuer_of(certificate), "the client certificate's issuer", now)
         self._refuse_revoked(certificate, certificate_der)

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certuary.core.certificate import is_issued_by
+from certuary.core.certificate import certificate_from_der, is_issued_by
 from certuary.core.mark import Marker
 from certuary.core.values import key_hash, serial_to_text
-from certuary.errors import InvalidMark
+from certuary.errors import InvalidMark, MalformedCertificate
 from certuary.services.ports import (
     CertificateRow,
     CrlRow,
@@ -78,14 +78,14 @@ def check_certificate_der(row: CertificateRow, issuer: x509.Certificate | None) 
     if issuer is None:
         raise InvalidMark(f"there is no authority {row.authority_id}")
     try:
-        certificate = x509.load_der_x509_certificate(row.der)
+        certificate = certificate_from_der(row.der)
         spki_der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         same = (
             certificate.serial_number == row.serial
             and key_hash(spki_der) == row.key_hash
             and certificate.not_valid_after_utc == row.not_after
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except (MalformedCertificate, ValueError, UnsupportedAlgorithm):
         raise InvalidMark("its DER was altered: it cannot be parsed") from None
     if not same:
         raise InvalidMark("its DER was altered: it is another certificate than its record describes")

@@ -16,7 +16,7 @@ from certuary.services.change_record import change_records
 from certuary.services.ports import CertificateRow, Record, RecordKind
 from certuary.services.user_certificate import UserCertificates
 from tests.memory_records import MARKER, MemoryRecords
-from tests.people_ca import PeopleCa, Person
+from tests.people_ca import PeopleCa, Person, unreadable
 from tests.unit.services.change_fixtures import ROOT_USER, installation
 from tests.unit.services.sealing import gate_of
 
@@ -92,7 +92,9 @@ def test_an_authority_that_has_expired_lets_nobody_in() -> None:
     assert "issuer has expired" in why_not(certificates(ca=ca), ca.issue("olga").der)
 
 
-@pytest.mark.parametrize("der", [b"", b"0", b"\x30\x03\x02\x01\x01"])
+@pytest.mark.parametrize(
+    "der", [b"", b"0", b"\x30\x03\x02\x01\x01", *unreadable(PEOPLE.issue("olga").der).values()]
+)
 def test_octets_that_are_no_certificate_are_refused(der: bytes) -> None:
     assert "cannot be read" in why_not(certificates(), der)
 
