@@ -536,11 +536,28 @@ def test_guessing_a_password_neither_keeps_the_provider_out_nor_is_forgiven_by_i
 def test_after_thirty_tries_in_a_minute_an_address_waits(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider
 ) -> None:
-    for _ in range(30):
-        visitor.get("/sign-in/oidc/back/?state=x&code=y")
+    bind(oidc, provider)
+    url = provider.authorize(query_of(begin(visitor)), SUBJECT)
+    for _ in range(29):
+        begin(PortalClient())
     before = len(reasons(oidc))
-    assert visitor.get("/sign-in/oidc/back/?state=x&code=y").status_code == 429
+    assert back(visitor, url).status_code == 429
+    assert not is_signed_in(visitor)
     assert len(reasons(oidc)) == before
+
+
+def test_answers_that_another_site_makes_up_keep_nobody_of_that_address_out(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider
+) -> None:
+    """Such as images of its page, which anybody's browser asks for."""
+    bind(oidc, provider)
+    for _ in range(40):
+        answer = PortalClient().get("/sign-in/oidc/back/?state=x&code=y")
+        assert (answer.status_code, "This sign-in is over" in text_of(answer)) == (403, True)
+    assert len(reasons(oidc)) == 10, "each of them written down would be a way to fill the audit log"
+    sign_in(visitor, provider)
+    assert is_signed_in(visitor)
+    assert PortalClient().sign_in(ADMIN).status_code == 302
 
 
 def test_a_provider_that_is_away_is_said_and_passwords_still_open(
