@@ -131,6 +131,18 @@ def test_a_provider_that_takes_its_client_by_form_only_is_served_so(
     assert "client_secret" in dict(provider.requests)["/token"]
 
 
+@pytest.mark.parametrize("methods", [None, 7, {}])
+def test_a_provider_that_names_no_methods_is_served_by_the_default(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, methods: object
+) -> None:
+    """OpenID Connect Discovery 1.0 section 3: it is client_secret_basic."""
+    provider.metadata["token_endpoint_auth_methods_supported"] = methods
+    bind(oidc, provider)
+    sign_in(visitor, provider)
+    assert is_signed_in(visitor)
+    assert "client_secret" not in dict(provider.requests)["/token"]
+
+
 def test_a_key_that_was_replaced_since_is_read_again(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +233,9 @@ def test_the_session_cookie_stays_strict_and_is_new(
         (lambda claims: claims.pop("exp"), "exp"),
         (lambda claims: claims.update(iat=claims["iat"] - 3600), "older than this sign-in"),
         (lambda claims: claims.update(iat=claims["iat"] + 3600), "iat"),
+        (lambda claims: claims.update(iat=str(claims["iat"])), "iat is no number"),
+        (lambda claims: claims.update(iat=True), "iat is no number"),
+        (lambda claims: claims.update(nonce="\ud800"), "surrogates"),
         (lambda claims: claims.update(sub=7), "ubject"),
         (lambda claims: claims.update(sub=" "), "subject"),
         (lambda claims: claims.update(sub="somebody-else"), "no user has this identity"),
@@ -570,11 +585,22 @@ def test_a_provider_that_is_away_is_said_and_passwords_still_open(
     assert visitor.sign_in(ADMIN).status_code == 302
 
 
+@pytest.mark.parametrize("address", ["https://127.0.0.1/\u00e9", "https://" + "x" * 64 + "/"])
+def test_an_address_that_cannot_be_asked_is_the_provider_s_fault(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, address: str
+) -> None:
+    provider.metadata["jwks_uri"] = address
+    answer = visitor.post_form("/sign-in/oidc/", {}, page="/sign-in/")
+    assert answer.status_code == 503
+    assert "the provider cannot be reached" in text_of(answer)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "https://[", None])
 @pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 def test_a_provider_that_leads_off_https_is_not_followed(
-    oidc: Portal, visitor: PortalClient, provider: OidcProvider, endpoint: str
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, endpoint: str, address: object
 ) -> None:
-    provider.metadata[endpoint] = "http://127.0.0.1:1/"
+    provider.metadata[endpoint] = address
     answer = visitor.post_form("/sign-in/oidc/", {}, page="/sign-in/")
     assert f"{endpoint} is no https:// address" in text_of(answer)
 
