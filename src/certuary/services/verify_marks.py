@@ -46,7 +46,7 @@ def verify_marks(
 
 
 def _verify_certificates(
-    rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate], progress: Progress
+    rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate | None], progress: Progress
 ) -> Iterator[Finding]:
     def check(row: CertificateRow) -> None:
         marker.check_certificate(row)
@@ -76,7 +76,7 @@ def _finding(
 def check_certificate_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:
     """`InvalidMark` when the DER is not that of the certificate which the record describes."""
     if issuer is None:
-        raise InvalidMark(f"there is no authority {row.authority_id}")
+        raise InvalidMark(f"there is no authority {row.authority_id} whose certificate can be read")
     try:
         certificate = certificate_from_der(row.der)
         spki_der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -105,7 +105,10 @@ def _version_name(row: ProfileVersionRow) -> str:
     return f"{row.number} of profile {row.profile_id}"
 
 
-def _certificate(authority: Record) -> x509.Certificate:
+def _certificate(authority: Record) -> x509.Certificate | None:
+    """None for a row that plain SQL altered."""
     der = authority.values["certificate_der"]
-    assert isinstance(der, bytes)
-    return x509.load_der_x509_certificate(der)
+    try:
+        return certificate_from_der(der) if isinstance(der, bytes) else None
+    except MalformedCertificate:
+        return None
