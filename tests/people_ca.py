@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certuary.core import der
+
 CLIENT: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 
 
@@ -67,6 +69,25 @@ class PeopleCa:
         extensions = [x509.ExtendedKeyUsage(usages)] if usages else []
         certificate = _certificate(subject, self._name, key, self._key, days, (*extensions, *more))
         return Person(certificate=certificate, key=key)
+
+
+def unreadable(certificate_der: bytes) -> dict[str, bytes]:
+    """That certificate, altered as octets: each is DER, and `cryptography` reads none without an exception that is no
+    ValueError."""
+    at, end = der.enter(certificate_der, 0, len(certificate_der), der.SEQUENCE)
+    _, _, at, tbs_end = der.elements(certificate_der, at, end)[0]
+    version, *_, extensions = der.elements(certificate_der, at, tbs_end)
+    known = certificate_der[version[3] : extensions[1]]
+    octets, more = der.enter(certificate_der, extensions[2], extensions[3], der.SEQUENCE)
+    twice = der.tlv(0xA3, der.tlv(der.SEQUENCE, 2 * certificate_der[octets:more]))
+
+    def rebuilt(*tbs: bytes) -> bytes:
+        return der.tlv(der.SEQUENCE, der.tlv(der.SEQUENCE, *tbs), certificate_der[tbs_end:end])
+
+    return {
+        "version": rebuilt(der.tlv(der.CONTEXT_0, der.integer(6)), certificate_der[version[3] : tbs_end]),
+        "extension": rebuilt(certificate_der[version[1] : version[3]], known, twice),
+    }
 
 
 def _certificate(

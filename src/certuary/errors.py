@@ -5,6 +5,7 @@
         MalformedRequest                     400    65   the HTTP request itself
         MalformedBody                        400    65   base64, PEM
         MalformedCsr                         400    65
+        MalformedCertificate                 400    65
         KeyRefused                           400    65   one named rule of the key policy
         BadProofOfPossession                 400    65
         LinkingFailed                        400    65   RFC 7030 section 3.5
@@ -75,6 +76,10 @@ class MalformedBody(BadRequest):
 
 class MalformedCsr(BadRequest):
     rule = "malformed-csr"
+
+
+class MalformedCertificate(BadRequest):
+    rule = "malformed-certificate"
 
 
 class KeyRefused(BadRequest):

@@ -237,6 +237,14 @@ def test_a_mark_that_is_text_is_an_altered_row() -> None:
     assert "altered" in findings()[0].reason
 
 
+@pytest.mark.parametrize("octets", [b"0", "none"])
+def test_without_a_certificate_of_its_authority_none_can_be_believed(octets: object) -> None:
+    add(real_certificate())
+    altered = replace(AUTHORITY, values={"certificate_der": octets})
+    (found,) = verify_marks(DjangoMarkedRows(), MARKER, [altered], lambda done, total: None)
+    assert found.reason == "there is no authority 2 whose certificate can be read"
+
+
 def test_a_root_of_the_same_name_is_no_issuer() -> None:
     add(real_certificate())
     imposter = sign_plan(

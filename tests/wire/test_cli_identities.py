@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import Any
 
 import pytest
 
-from tests.people_ca import PeopleCa
+from tests.people_ca import PeopleCa, unreadable
 from tests.wire.cli_process import Shell
 
 ISSUER = "https://id.plant.example"
@@ -72,6 +73,16 @@ def test_what_names_no_identity_is_refused_with_what_to_do(
 ) -> None:
     done = shell.run("user", "identity", "add", "admin", *given)
     assert (done.code, why in done.stderr) == (code, True), done.stderr
+
+
+@pytest.mark.parametrize("what", ["version", "extension"])
+def test_a_certificate_that_cannot_be_read_is_refused(shell: Shell, what: str) -> None:
+    octets = unreadable(PeopleCa().issue("olga").der)[what]
+    (shell.directory / "odd.pem").write_text(ssl.DER_cert_to_PEM_cert(octets))
+    done = shell.run("user", "identity", "add", "admin", "--certificate", "odd.pem")
+    assert (done.code, "holds no certificate in PEM that can be read" in done.stderr) == (65, True), (
+        done.stderr
+    )
 
 
 def test_what_is_not_bound_is_not_taken_away(shell: Shell) -> None:

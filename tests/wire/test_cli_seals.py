@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.wire.cli_process import Done, Shell
 
 ALTER = "UPDATE applications SET networks = '[]' WHERE name = 'quickstart'"
@@ -49,6 +51,16 @@ def test_an_altered_record_is_told_everywhere_and_not_changed(shell: Shell) -> N
     assert shown["holds"] == f"no: {finding['reason']}"
     assert shown["statement"]["columns"]["networks"] == []
     assert refusal(shell.run("application", "disable", "quickstart", "--json")) == (65, "invalid-seal")
+
+
+@pytest.mark.parametrize("value", ["x'00'", "'none'"])
+def test_an_authority_whose_certificate_cannot_be_read_is_told_with_what_it_issued(
+    shell: Shell, value: str
+) -> None:
+    sql(shell, f"UPDATE authorities SET certificate_der = {value} WHERE name = 'issuing'")
+    code, findings = verify(shell)
+    assert code == 65
+    assert ("authority", "issuing") in [(one["kind"], one["name"]) for one in findings]
 
 
 def test_a_record_that_was_shown_is_signed_and_another_is_not(shell: Shell) -> None:

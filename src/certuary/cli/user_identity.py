@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
 
 from certuary.cli.invocation import Changing, Invocation, Reading, invocation
 from certuary.cli.output import emit, emit_items
 from certuary.cli.session import open_change, open_records, open_settings
+from certuary.core.certificate import certificate_from_pem
 from certuary.core.identity import BoundCertificate, Identity, OidcIdentity, identity_of_certificate
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidValue, MalformedCertificate
 from certuary.services.find_record import find_named
 from certuary.services.manage_identity import bind_identity, identities_of, unbind_identity
 
@@ -117,8 +117,8 @@ def _identity(shared: Invocation, given: _Given) -> Identity:
 
 def _certificate_in(path: Path) -> BoundCertificate:
     try:
-        return identity_of_certificate(x509.load_pem_x509_certificate(path.read_bytes()))
+        return identity_of_certificate(certificate_from_pem(path.read_bytes()))
     except OSError as problem:
         raise InvalidValue(f"{path} cannot be read: {problem.strerror}", rule="identity") from None
-    except ValueError:
-        raise InvalidValue(f"{path} holds no certificate in PEM", rule="identity") from None
+    except MalformedCertificate:
+        raise InvalidValue(f"{path} holds no certificate in PEM that can be read", rule="identity") from None

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
+from certuary.errors import MalformedCertificate
+
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 SubjectKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 AnyExtension = x509.Extension[x509.ExtensionType]
@@ -107,6 +109,29 @@ def sign_plan(plan: CertificatePlan, key: SigningKey) -> IssuedCertificate:
         list(plan.extensions),
     ).sign(key, hash_for(key))
     return IssuedCertificate(certificate=certificate, der=certificate.public_bytes(Encoding.DER))
+
+
+def certificate_from_der(octets: bytes) -> x509.Certificate:
+    """One whose names, dates and extensions can be read. `MalformedCertificate` for whatever else the octets are."""
+    return _readable(x509.load_der_x509_certificate, octets)
+
+
+def certificate_from_pem(octets: bytes) -> x509.Certificate:
+    """The first one in it; else like `certificate_from_der`."""
+    return _readable(x509.load_pem_x509_certificate, octets)
+
+
+def _readable(load: Callable[[bytes], x509.Certificate], octets: bytes) -> x509.Certificate:
+    try:
+        certificate = load(octets)
+        # `cryptography` parses these when they are first asked for.
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except Exception:
+        # Not only ValueError: a version that X.509 does not have, an extension that occurs twice and a name of a kind
+        # that is not supported are exceptions of their own, and an unknown TLS feature ends in a KeyError.
+        raise MalformedCertificate("the certificate cannot be read") from None
+    return certificate
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

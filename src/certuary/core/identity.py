@@ -87,10 +87,7 @@ Identity = OidcIdentity | BoundCertificate
 
 
 def identity_of_certificate(certificate: x509.Certificate) -> BoundCertificate:
-    try:
-        subject = certificate.subject.rfc4514_string()
-    except ValueError:
-        subject = ""
+    subject = certificate.subject.rfc4514_string()
     der = certificate.public_bytes(Encoding.DER)
     return BoundCertificate(sha256=hashlib.sha256(der).hexdigest(), subject=subject[:SUBJECT_CHARACTERS])
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from certuary.core.certificate import SigningKey
-from certuary.errors import InvalidSeal
+from certuary.core.certificate import SigningKey, certificate_from_der
+from certuary.errors import InvalidSeal, MalformedCertificate
 
 # What a certificate says is believed at the time of a seal, which the server attests; so nothing here runs out
 # within an installation's life.
@@ -61,11 +61,11 @@ def certify_user(
 def user_key(certificate_der: bytes, *, user: str, issuer: x509.Certificate) -> ec.EllipticCurvePublicKey:
     """The key that a certificate of the operator CA says is the user's. `InvalidSeal` for any other."""
     try:
-        certificate = x509.load_der_x509_certificate(certificate_der)
+        certificate = certificate_from_der(certificate_der)
         certificate.verify_directly_issued_by(issuer)
         names = [attribute.value for attribute in certificate.subject]
         key = certificate.public_key()
-    except (ValueError, TypeError, InvalidSignature):
+    except (MalformedCertificate, ValueError, TypeError, InvalidSignature):
         raise InvalidSeal("the signer's certificate is not one of the operator CA") from None
     if names != [user] or not isinstance(key, ec.EllipticCurvePublicKey):
         raise InvalidSeal(f"the signer's certificate is not that of {user!r}")

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certuary.core.certificate import certificate_from_der
 from certuary.core.csr import Csr
 from certuary.core.names import ATTRIBUTE_NAMES, general_name_text, subject_text
 from certuary.core.values import key_hash
+from certuary.errors import MalformedCertificate
 from certuary.portal.visible import visible
 
 _USAGES: Final = (
@@ -78,10 +80,13 @@ class Section:
 def decode(der: bytes) -> tuple[Section, ...]:
     """Empty when the DER is no certificate."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        extensions = certificate.extensions
-    except (ValueError, TypeError):
+        return _certificate_sections(certificate_from_der(der))
+    except (MalformedCertificate, ValueError, TypeError):
         return ()
+
+
+def _certificate_sections(certificate: x509.Certificate) -> tuple[Section, ...]:
+    extensions = certificate.extensions
     return _sections(
         ("Subject", _subject(certificate.subject)),
         ("Names", _names(_alternative_names(extensions))),

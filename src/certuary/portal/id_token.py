@@ -62,10 +62,11 @@ def verify_id_token(token: str, keys: Keys, expected: Expected) -> dict[str, Any
                 "enforce_minimum_key_length": True,
             },
         )
+        _check_audience(claims, expected.client_id)
+        _check_flow(claims, expected)
     except (jwt.PyJWTError, ValueError, TypeError) as problem:
+        # ValueError: JSON can hold a text that is no Unicode.
         raise NotAuthenticated(f"the ID token is not to be believed: {_said(problem)}") from None
-    _check_audience(claims, expected.client_id)
-    _check_flow(claims, expected)
     return claims
 
 
@@ -95,6 +96,9 @@ def _check_audience(claims: Mapping[str, Any], client_id: str) -> None:
 def _check_flow(claims: Mapping[str, Any], expected: Expected) -> None:
     if not hmac.compare_digest(str(claims["nonce"]).encode(), expected.nonce.encode()):
         raise NotAuthenticated("the ID token is of another sign-in: its nonce is not ours")
+    # RFC 7519 section 2: a NumericDate. The library takes whatever `int` does; to Python, True is a number.
+    if type(claims["iat"]) not in (int, float):
+        raise NotAuthenticated("the ID token does not say when it was issued: its iat is no number")
     if claims["iat"] < expected.begun_at - LEEWAY_SECONDS:
         raise NotAuthenticated("the ID token is older than this sign-in")
     if expected.acr and claims.get("acr") not in expected.acr:

@@ -153,8 +153,9 @@ class Provider:
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         client_id, secret = self.settings.client_id, self.settings.client_secret
-        methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if "client_secret_basic" in methods:
+        methods = metadata.get("token_endpoint_auth_methods_supported")
+        # OpenID Connect Discovery 1.0 section 3: the default.
+        if not isinstance(methods, list) or "client_secret_basic" in methods:
             # RFC 6749 section 2.3.1: both are encoded as in a form before they are joined.
             pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
@@ -202,7 +203,7 @@ class Provider:
                 f"the provider calls itself {_line(str(metadata.get('issuer')))!r}, and not what oidc_issuer says"
             )
         for name in _ENDPOINTS:
-            if urlsplit(str(metadata.get(name))).scheme != "https":
+            if not _is_https(str(metadata.get(name))):
                 raise ProviderDown(f"the provider's {name} is no https:// address")
 
     def _fetch(
@@ -220,7 +221,8 @@ class Provider:
         except urllib.error.HTTPError as refusal:
             with refusal:
                 raise _refused(refusal, is_token_request=body is not None) from None
-        except (OSError, http.client.HTTPException) as problem:
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            # ValueError: an address that is no ASCII, or whose host has a part that no name may have.
             reason = getattr(problem, "reason", problem)
             raise ProviderDown(f"the provider cannot be reached: {_line(str(reason))}") from None
         return _object(octets)
@@ -237,6 +239,13 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def _is_https(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme == "https"
+    except ValueError:
+        return False
 
 
 def _refused(refusal: urllib.error.HTTPError, *, is_token_request: bool) -> NotAuthenticated | ProviderDown:

@@ -24,7 +24,8 @@ from django.utils.crypto import salted_hmac
 from certuary.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
 from certuary.portal.deps import PortalDeps, change_deps_of, deps_of
 from certuary.portal.guesses import check_guesses, count_guess, forget_guesses
-from certuary.portal.models import PendingChange, PortalUser
+from certuary.portal.models import PendingChange
+from certuary.portal.people import viewer
 from certuary.services.authenticate_user import authenticate_user
 from certuary.services.believed_records import BelievedRecords
 from certuary.services.change_deps import ChangeDeps
@@ -153,7 +154,7 @@ def propose(request: HttpRequest, kind: str, content: Mapping[str, Any]) -> str:
     PendingChange.objects.filter(created_at__lt=timezone.now() - PATIENCE).delete()
     PendingChange.objects.create(
         token_hash=_token_hash(token),
-        user_id=_user(request).pk,
+        user_id=viewer(request).pk,
         kind=kind,
         content=text,
         digest=_content_digest(token, kind, text),
@@ -166,7 +167,7 @@ def find_pending(request: HttpRequest, token: str) -> Pending:
     """`NotFound` when it was signed, is older than 15 minutes, or is somebody else's: alike from outside."""
     row = PendingChange.objects.filter(
         token_hash=_token_hash(token),
-        user_id=_user(request).pk,
+        user_id=viewer(request).pk,
         created_at__gte=timezone.now() - PATIENCE,
     ).first()
     # Who can write to the table must not choose what is shown, nor a hash that a page does not show.
@@ -188,7 +189,7 @@ def content_of(request: HttpRequest, token: str | None, kind: str) -> Content | 
 
 def use_up(request: HttpRequest, token: str) -> None:
     """Called before anything is signed: of two presses, one finds it gone. `NotFound` for the other."""
-    used, _ = PendingChange.objects.filter(token_hash=_token_hash(token), user_id=_user(request).pk).delete()
+    used, _ = PendingChange.objects.filter(token_hash=_token_hash(token), user_id=viewer(request).pk).delete()
     if not used:
         raise NotFound("this change was signed already")
 
@@ -201,15 +202,15 @@ def sign_in_to_sign(
     A password that was made up for the user, so that somebody else has seen it, signs nothing but its own
     replacement: `NotPermitted`.
     """
-    if username != _user(request).name:
-        raise Conflict(f"sign as {_user(request).name}, who is signed in, or sign in as somebody else first")
-    check_guesses(_user(request).pk)
+    if username != viewer(request).name:
+        raise Conflict(f"sign as {viewer(request).name}, who is signed in, or sign in as somebody else first")
+    check_guesses(viewer(request).pk)
     try:
         signed_in = sign_as(username, password, deps_of(request), change_deps_of(request))
     except NotAuthenticated:
-        count_guess(_user(request).pk)
+        count_guess(viewer(request).pk)
         raise
-    forget_guesses(_user(request).pk)
+    forget_guesses(viewer(request).pk)
     if not replaces_password and must_change_password(request):
         raise NotPermitted(
             "your password was made up for you, and somebody else has seen it; replace it under My account, then sign",
@@ -228,7 +229,7 @@ def sign_as(username: str, password: str, deps: PortalDeps, before: ChangeDeps) 
 
 
 def must_change_password(request: HttpRequest) -> bool:
-    return _user(request).must_change_password
+    return viewer(request).must_change_password
 
 
 def covering(*records: Record | None) -> tuple[str, ...]:
@@ -238,11 +239,6 @@ def covering(*records: Record | None) -> tuple[str, ...]:
         for record in records
         if record is not None
     )
-
-
-def _user(request: HttpRequest) -> PortalUser:
-    assert isinstance(request.user, PortalUser)
-    return request.user
 
 
 def _token_hash(token: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
@@ -37,14 +38,21 @@ class Ways:
         return self.provider is not None or self.certificates is not None
 
 
-def note_way(session: SessionBase, identity: Identity | None) -> None:
-    """Before the sign-in is complete: a second factor may be asked for yet. None: by password."""
-    session[OPENED_BY] = None if identity is None else identity.to_json()
+def note_way(request: HttpRequest, identity: Identity | None) -> None:
+    """Before the sign-in is complete: a second factor may be asked for yet. None: by password.
+
+    A session that is there already ends first. Django would empty another user's only when it opens the new one, and
+    this note with it."""
+    if SESSION_KEY in request.session:
+        logout(request)
+    request.session[OPENED_BY] = None if identity is None else identity.to_json()
 
 
 def way_of(data: SessionBase | Mapping[str, Any]) -> Identity | None:
     """By which identity a session was opened; None by password. `InvalidValue` for what `note_way` never wrote."""
-    found = data.get(OPENED_BY)
+    if OPENED_BY not in data:
+        raise InvalidValue("the session does not say what opened it", rule="identity")
+    found = data[OPENED_BY]
     return None if found is None else identity_from_json(found)
 
 

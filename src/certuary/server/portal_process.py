@@ -43,16 +43,19 @@ from certuary.server.wiring import (
     stand_in_snapshots,
 )
 from certuary.services.audit_stream import OwnStream
+from certuary.services.believed_records import BelievedRecords
 from certuary.services.blocklist_file import BlocklistFile
 from certuary.services.enrol import EnrolDeps
 from certuary.services.guarded_clock import GuardedClock, steady_seconds, utc_now
+from certuary.services.high_water import HighWater
 from certuary.services.initialise import load_pepper
 from certuary.services.keys_in_flight import KeysInFlight
 from certuary.services.listed_revocations import ListedRevocations
 from certuary.services.order_certificate import OrderDeps
 from certuary.services.passwords import Passwords
-from certuary.services.ports import Clock, KeyStore, RecordStore
+from certuary.services.ports import Clock, KeyStore, Record, RecordStore
 from certuary.services.process_report import ProcessReport
+from certuary.services.record_gate import RecordGate
 from certuary.services.rehearse_enrolment import CurrentSnapshot, RehearsalDeps
 from certuary.services.signing_key import open_operator_keys
 from certuary.services.trust import PORTAL_NAME, PORTAL_ROLE, Trust
@@ -175,12 +178,13 @@ def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust
     clock = GuardedClock(wall=utc_now, steady=steady_seconds, newest_event_at=None)
     host = settings.hostnames[0] if settings.hostnames else "localhost"
     rehearsal = _rehearsal(settings, stores, trust, marker, clock)
+    high_water = open_high_water(settings)
     return PortalDeps(
         records=stores.records,
         clock=clock,
         trust=trust,
         operator=open_operator_keys(keys, trust),
-        high_water=open_high_water(settings),
+        high_water=high_water,
         passwords=Passwords(load_pepper(keys)),
         marker=marker,
         rehearsal=rehearsal,
@@ -189,7 +193,7 @@ def portal_deps(settings: Settings, stores: Stores, keys: KeyStore, trust: Trust
         est_url=f"https://{host}:{settings.est_port}/.well-known/est",
         status_url=settings.public_status_url,
         environment=settings.environment,
-        ways=_ways(settings, stores.records, rehearsal.enrol),
+        ways=_ways(settings, stores.records, trust, high_water, rehearsal.enrol),
     )
 
 
@@ -208,11 +212,17 @@ def _rehearsal(
     return RehearsalDeps(snapshot=current, enrol=enrol, clock=clock)
 
 
-def _ways(settings: Settings, records: RecordStore, enrol: EnrolDeps) -> Ways:
+def _ways(
+    settings: Settings, records: RecordStore, trust: Trust, high_water: HighWater, enrol: EnrolDeps
+) -> Ways:
+    def own_authorities() -> tuple[Record, ...]:
+        # A gate is not for several threads at a time.
+        return BelievedRecords(records, RecordGate(trust, high_water, records)).complete("authority")
+
     provider, issuers = read_provider(settings), read_client_ca(settings)
     certificates = UserCertificates(
         issuers=issuers,
-        records=records,
+        own_authorities=own_authorities,
         reader=enrol.reader,
         marker=enrol.marker,
         is_listed=enrol.is_listed,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certuary.core.certificate import certificate_from_der
 from certuary.core.cms import certs_only
-from certuary.errors import InvalidSeal, InvalidValue
+from certuary.errors import InvalidSeal, InvalidValue, MalformedCertificate
 from certuary.services.find_record import find_named
 from certuary.services.ports import Record, RecordStore
 
@@ -33,8 +33,8 @@ def certificate_der(authority: Record) -> bytes:
     der = authority.values["certificate_der"]
     try:
         assert isinstance(der, bytes)
-        x509.load_der_x509_certificate(der)
-    except (AssertionError, ValueError):
+        certificate_from_der(der)
+    except (AssertionError, MalformedCertificate):
         name = authority.values["name"]
         raise InvalidSeal(
             f"the certificate of authority {name!r} cannot be read; `certuary seal verify` says what was altered"
@@ -43,7 +43,8 @@ def certificate_der(authority: Record) -> bytes:
 
 
 def export_certificates(certificates_der: tuple[bytes, ...], form: str) -> bytes:
-    """PEM, one after the other; DER, of a single one; or a certs-only PKCS#7 in DER (RFC 8551 section 3.2.2)."""
+    """PEM, one after the other; DER, of a single one; or a certs-only PKCS#7 in DER (RFC 8551 section 3.2.2).
+    `MalformedCertificate` where PEM would hold something else."""
     if form == "pem":
         return b"".join(_pem(der) for der in certificates_der)
     if form == "p7b":
@@ -56,4 +57,4 @@ def export_certificates(certificates_der: tuple[bytes, ...], form: str) -> bytes
 
 
 def _pem(der: bytes) -> bytes:
-    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    return certificate_from_der(der).public_bytes(Encoding.PEM)

@@ -1,7 +1,7 @@
 """Records that pass the gate: what a change looks up, such as the group that a name stands for.
 
 A look-up that finds a record which cannot be believed is an `InvalidSeal`, since to go on as if it were not there would
-be to act on the alteration; a listing leaves it out.
+be to act on the alteration; a listing leaves it out, unless it must be complete.
 """
 
 from __future__ import annotations
@@ -59,6 +59,14 @@ class BelievedRecords:
             records, believed = self._listed(kind)  # as in `_believed`
         return believed
 
+    def complete(self, kind: RecordKind) -> tuple[Record, ...]:
+        """Every record of a kind that the manifest lists. `InvalidSeal` when one is missing or was altered: for those
+        who ask whether something is *not* among them."""
+        try:
+            return self._listed_by_manifest(kind)
+        except InvalidSeal:
+            return self._listed_by_manifest(kind)  # as in `_believed`
+
     def is_told_of(self, kind: RecordKind, name: str) -> bool:
         return self._records.is_told_of(kind, name)
 
@@ -69,6 +77,19 @@ class BelievedRecords:
         records = self._records.all(kind)
         self._take_manifest()
         return records, tuple(record for record in records if self._passes(record))
+
+    def _listed_by_manifest(self, kind: RecordKind) -> tuple[Record, ...]:
+        there = {record.id: record for record in self._records.all(kind)}
+        self._take_manifest()
+        if self._gate.broken_parts((kind,)):
+            raise InvalidSeal(f"the manifest's list of every {kind} was altered")
+        found = []
+        for number, entry in self._gate.entries(kind).items():
+            if number not in there:
+                raise InvalidSeal(f"{kind} {entry.name!r} is missing")
+            self._gate.check(there[number])
+            found.append(there[number])
+        return tuple(found)
 
     def _believed(self, read: Callable[[], Record | None]) -> Record | None:
         try:

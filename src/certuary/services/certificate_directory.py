@@ -17,10 +17,10 @@ from datetime import datetime
 
 from cryptography import x509
 
-from certuary.core.certificate import is_issued_by
+from certuary.core.certificate import certificate_from_der, is_issued_by
 from certuary.core.mark import Marker
 from certuary.core.names import certificate_alternative_names
-from certuary.errors import InvalidMark, NotAuthenticated
+from certuary.errors import InvalidMark, MalformedCertificate, NotAuthenticated
 from certuary.services.ports import APPLICATION_SOURCE, CertificateReader, CertificateRow
 from certuary.services.snapshot import Authority
 
@@ -93,11 +93,10 @@ class CertificateDirectory:
 
     def _read(self, certificate_der: bytes, authorities: Iterable[Authority]) -> CertificateIdentity:
         try:
-            certificate = x509.load_der_x509_certificate(certificate_der)
-            issuer = certificate.issuer
-            serial = certificate.serial_number
-        except ValueError:
+            certificate = certificate_from_der(certificate_der)
+        except MalformedCertificate:
             raise NotAuthenticated("the client certificate cannot be parsed") from None
+        issuer, serial = certificate.issuer, certificate.serial_number
         for authority in authorities:
             if authority.certificate.subject == issuer:
                 row = self._reader.by_serial(authority.id, serial)

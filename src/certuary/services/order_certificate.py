@@ -20,12 +20,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from certuary.core.alternative_names import is_host
-from certuary.core.certificate import KEY_TYPES, CertificatePlan, SigningKey, hash_for, is_issued_by
+from certuary.core.certificate import (
+    KEY_TYPES,
+    CertificatePlan,
+    SigningKey,
+    certificate_from_der,
+    hash_for,
+    is_issued_by,
+)
 from certuary.core.certificate_order import ORDER_LIFETIME, CertificateOrder
 from certuary.core.names import alternative_names_text, subject_text
 from certuary.core.pkcs12 import pack_pkcs12
 from certuary.core.values import SERIAL_RANDOM_OCTETS, make_serial
-from certuary.errors import DatabaseDown, InvalidValue, OrderRefused, OrderUnanswered
+from certuary.errors import DatabaseDown, InvalidValue, MalformedCertificate, OrderRefused, OrderUnanswered
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import change_records
 from certuary.services.end_certificates import withdraw_order
@@ -258,8 +265,8 @@ def _pack(
 
 def _load(der: bytes) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
+        return certificate_from_der(der)
+    except MalformedCertificate:
         raise OrderRefused("a certificate in the database cannot be parsed; it was altered") from None
 
 

@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from cryptography import x509
-
-from certuary.core.certificate import SigningKey
+from certuary.core.certificate import SigningKey, certificate_from_der
 from certuary.core.profile import Profile, compile_profile, issuer_facts
 from certuary.core.subject_rule import SubjectRule
 from certuary.core.values import parse_network
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidValue, MalformedCertificate
 from certuary.services.ports import Record
 from certuary.services.snapshot import ActiveProfile, Application, Authority, Group, Label
 
@@ -54,8 +52,8 @@ def parse_authority(record: Record, records: Mapping[int, Record], load_signer: 
     certificate_der = column(record, "certificate_der", bytes)
     key_name = column(record, "key_name", str)
     try:
-        certificate = x509.load_der_x509_certificate(certificate_der)
-    except ValueError:
+        certificate = certificate_from_der(certificate_der)
+    except MalformedCertificate:
         raise InvalidValue("its certificate cannot be parsed") from None
     return Authority(
         id=number(record),

@@ -7,7 +7,7 @@ revoked. Which user it opens the portal for, if any, is another question: `servi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -15,22 +15,24 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certuary.core.certificate import is_issued_by
+from certuary.core.certificate import certificate_from_der, is_issued_by
 from certuary.core.identity import BoundCertificate, identity_of_certificate
 from certuary.core.mark import Marker
-from certuary.errors import InvalidMark, NotAuthenticated
+from certuary.errors import InvalidMark, InvalidSeal, MalformedCertificate, NotAuthenticated
 from certuary.services.certificate_directory import IsListed
-from certuary.services.ports import CertificateReader, Record, RecordStore
+from certuary.services.ports import CertificateReader, Record
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserCertificates:
-    """`issuers` are the authorities whose certificates may open the portal, each of which issues them itself."""
+    """`issuers` are the authorities whose certificates may open the portal, each of which issues them itself.
+    `own_authorities` gives every authority of ours, or `InvalidSeal`: were one left out that plain SQL altered, what it
+    issued would count as foreign, and nobody would ask whether it is revoked."""
 
     issuers: Sequence[x509.Certificate]
-    records: RecordStore
+    own_authorities: Callable[[], Sequence[Record]]
     reader: CertificateReader
     marker: Marker = field(repr=False)
     is_listed: IsListed
@@ -38,10 +40,10 @@ class UserCertificates:
     def check(self, certificate_der: bytes, now: datetime) -> BoundCertificate:
         """`NotAuthenticated` says why not."""
         try:
-            certificate = x509.load_der_x509_certificate(certificate_der)
-            _refuse_other_uses(certificate)
-        except ValueError:
+            certificate = certificate_from_der(certificate_der)
+        except MalformedCertificate:
             raise NotAuthenticated("the client certificate cannot be read") from None
+        _refuse_other_uses(certificate)
         _refuse_outside_its_dates(certificate, "the client certificate", now)
         _refuse_outside_its_dates(self._issuer_of(certificate), "the client certificate's issuer", now)
         self._refuse_revoked(certificate, certificate_der)
@@ -55,9 +57,12 @@ class UserCertificates:
 
     def _refuse_revoked(self, certificate: x509.Certificate, certificate_der: bytes) -> None:
         """Of ours only: a foreign authority's lists are not read, and its certificates are unbound instead."""
-        for authority in self.records.all("authority"):
-            own = _certificate_of(authority)
-            if own is not None and is_issued_by(certificate, own):
+        try:
+            authorities = self.own_authorities()
+        except InvalidSeal as problem:
+            raise NotAuthenticated(f"the authorities cannot be believed: {problem.detail}") from None
+        for authority in authorities:
+            if is_issued_by(certificate, _certificate_of(authority)):
                 assert isinstance(authority.id, int)
                 self._refuse_revoked_by_us(authority.id, certificate.serial_number, certificate_der)
 
@@ -100,10 +105,8 @@ def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
         return None
 
 
-def _certificate_of(authority: Record) -> x509.Certificate | None:
-    """None for a row that plain SQL altered: it names no issuer."""
+def _certificate_of(authority: Record) -> x509.Certificate:
+    """Of a record that holds its seal."""
     der = authority.values["certificate_der"]
-    try:
-        return x509.load_der_x509_certificate(der) if isinstance(der, bytes) else None
-    except ValueError:
-        return None
+    assert isinstance(der, bytes)
+    return x509.load_der_x509_certificate(der)

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certuary.core.certificate import is_issued_by
+from certuary.core.certificate import certificate_from_der, is_issued_by
 from certuary.core.mark import Marker
 from certuary.core.values import key_hash, serial_to_text
-from certuary.errors import InvalidMark
+from certuary.errors import InvalidMark, MalformedCertificate
 from certuary.services.ports import (
     CertificateRow,
     CrlRow,
@@ -46,7 +46,7 @@ def verify_marks(
 
 
 def _verify_certificates(
-    rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate], progress: Progress
+    rows: MarkedRows, marker: Marker, issuers: Mapping[int | str, x509.Certificate | None], progress: Progress
 ) -> Iterator[Finding]:
     def check(row: CertificateRow) -> None:
         marker.check_certificate(row)
@@ -76,16 +76,16 @@ def _finding(
 def check_certificate_der(row: CertificateRow, issuer: x509.Certificate | None) -> None:
     """`InvalidMark` when the DER is not that of the certificate which the record describes."""
     if issuer is None:
-        raise InvalidMark(f"there is no authority {row.authority_id}")
+        raise InvalidMark(f"there is no authority {row.authority_id} whose certificate can be read")
     try:
-        certificate = x509.load_der_x509_certificate(row.der)
+        certificate = certificate_from_der(row.der)
         spki_der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         same = (
             certificate.serial_number == row.serial
             and key_hash(spki_der) == row.key_hash
             and certificate.not_valid_after_utc == row.not_after
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except (MalformedCertificate, ValueError, UnsupportedAlgorithm):
         raise InvalidMark("its DER was altered: it cannot be parsed") from None
     if not same:
         raise InvalidMark("its DER was altered: it is another certificate than its record describes")
@@ -105,7 +105,10 @@ def _version_name(row: ProfileVersionRow) -> str:
     return f"{row.number} of profile {row.profile_id}"
 
 
-def _certificate(authority: Record) -> x509.Certificate:
+def _certificate(authority: Record) -> x509.Certificate | None:
+    """None for a row that plain SQL altered."""
     der = authority.values["certificate_der"]
-    assert isinstance(der, bytes)
-    return x509.load_der_x509_certificate(der)
+    try:
+        return certificate_from_der(der) if isinstance(der, bytes) else None
+    except MalformedCertificate:
+        return None

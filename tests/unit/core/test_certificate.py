@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -16,6 +17,8 @@ from certuary.core.certificate import (
     KEY_TYPES,
     build_issuing,
     build_root,
+    certificate_from_der,
+    certificate_from_pem,
     hash_for,
     is_issued_by,
     pointer_extensions,
@@ -23,6 +26,8 @@ from certuary.core.certificate import (
     subject_key_identifier,
     tls_listener_plan,
 )
+from certuary.errors import MalformedCertificate
+from tests.people_ca import unreadable
 from tests.unit.core.issuing import (
     NOW,
     SERIAL,
@@ -249,3 +254,25 @@ def test_a_name_alone_makes_no_issuer() -> None:
     imposter = sign_plan(plan, signing_key("stranger")).certificate
     assert imposter.subject == root().subject
     assert not is_issued_by(issuing(), imposter)
+
+
+def test_a_certificate_is_read_from_der_and_pem() -> None:
+    certificate = root()
+    assert certificate_from_der(certificate.public_bytes(Encoding.DER)) == certificate
+    assert certificate_from_pem(certificate.public_bytes(Encoding.PEM)) == certificate
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "no certificate": b"0",
+    **unreadable(root().public_bytes(Encoding.DER)),
+}
+
+
+@pytest.mark.parametrize("octets", UNREADABLE.values(), ids=UNREADABLE)
+def test_whatever_is_wrong_with_a_certificate_is_one_error_of_ours(octets: bytes) -> None:
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(octets) + b"-----END CERTIFICATE-----\n"
+    with pytest.raises(MalformedCertificate):
+        certificate_from_der(octets)
+    with pytest.raises(MalformedCertificate):
+        certificate_from_pem(pem)

@@ -93,19 +93,6 @@ def test_a_certificate_gives_fingerprint_and_subject() -> None:
     assert "Olga Example" in found.subject
 
 
-def test_a_subject_that_cannot_be_read_is_left_empty() -> None:
-    class Unreadable:
-        @property
-        def subject(self) -> object:
-            raise ValueError("not a name")
-
-        def public_bytes(self, encoding: Encoding) -> bytes:
-            return b"der"
-
-    found: Any = Unreadable()
-    assert identity_of_certificate(found) == BoundCertificate(sha256=sha256(b"der").hexdigest(), subject="")
-
-
 def test_a_provider_s_identity_can_be_made_of_its_parts() -> None:
     made = OidcIdentity(issuer="https://id.example", claim="sub", subject="248289761001")
     assert made.key == ("oidc", "https://id.example", "sub", "248289761001")

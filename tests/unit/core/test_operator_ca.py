@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from certuary.core.operator_ca import build_operator_certificate, certify_user, user_key
 from certuary.errors import InvalidSeal
+from tests.people_ca import unreadable
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -97,6 +98,7 @@ def hostile() -> list[bytes]:
         der[:-1],
         der + b"\x00",
         der[:40] + bytes([der[40] ^ 1]) + der[41:],
+        *unreadable(der).values(),
     ]
 
 

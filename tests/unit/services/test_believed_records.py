@@ -10,7 +10,7 @@ from certuary.services.change_record import change_records
 from certuary.services.ports import Subject
 from certuary.services.register_application import remove_application
 from tests.memory_records import INSTANCE
-from tests.unit.services.attacks import LINE_1, LINE_2, Victim, victim
+from tests.unit.services.attacks import LINE_1, LINE_2, Victim, application_values, victim
 from tests.unit.services.change_fixtures import ROOT_USER
 from tests.unit.services.sealing import gate_of
 
@@ -37,6 +37,40 @@ def test_a_look_up_that_finds_an_altered_record_is_refused_and_a_listing_leaves_
     with pytest.raises(InvalidSeal):
         records.find_ever("application", 1)
     assert records.all("application") == (at.row(LINE_2),)
+
+
+def test_a_complete_listing_is_what_the_manifest_lists_or_is_refused() -> None:
+    at = victim()
+    records = believed(at)
+    at.records.create("application", application_values("nobody-signed-it"))
+    assert records.complete("application") == (at.row(LINE_1), at.row(LINE_2))
+    at.set_column(LINE_1, enabled=False)
+    with pytest.raises(InvalidSeal, match="enabled: not what"):
+        records.complete("application")
+    del at.records.rows[LINE_1]
+    with pytest.raises(InvalidSeal, match="application 'line-1' is missing"):
+        records.complete("application")
+
+
+def test_a_list_without_its_part_of_the_manifest_is_not_complete() -> None:
+    at = victim()
+    del at.records.parts["application", 0]
+    with pytest.raises(InvalidSeal, match="the manifest's list of every application was altered"):
+        believed(at).complete("application")
+
+
+def test_a_change_that_is_committed_meanwhile_takes_no_complete_listing_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = victim()
+    records = believed(at)
+    before = [at.records.all("application")]
+    with change_records(ROOT_USER, at.deps) as changes:
+        changes.update(at.row(LINE_1), {"enabled": False})
+    now = at.records.all
+    monkeypatch.setattr(at.records, "all", lambda kind: before.pop() if before else now(kind))
+    assert records.complete("application") == (at.row(LINE_1), at.row(LINE_2))
+    assert before == []
 
 
 def test_a_retired_record_stands_for_itself() -> None:

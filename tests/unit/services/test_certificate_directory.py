@@ -15,6 +15,7 @@ from certuary.services import certificate_directory
 from certuary.services.certificate_directory import CertificateDirectory
 from certuary.services.ports import CertificateRow
 from tests.memory_records import MARKER, nothing_listed
+from tests.people_ca import unreadable
 from tests.unit.core.issuing import asked, planned, root, signing_key, subject
 from tests.unit.services.builders import NOW
 from tests.unit.services.enrolling import AUTHORITY, MemoryCertificates, issued_row
@@ -63,8 +64,9 @@ def test_a_certificate_without_purposes_is_no_registration_authority() -> None:
     assert not directory(row).look_up(row.der, AUTHORITIES).is_ra
 
 
-def test_octets_that_are_no_certificate_are_refused() -> None:
-    assert reason(directory(), b"\x30\x00") == "the client certificate cannot be parsed"
+@pytest.mark.parametrize("octets", [b"\x30\x00", *unreadable(root().public_bytes(Encoding.DER)).values()])
+def test_octets_that_are_no_certificate_are_refused(octets: bytes) -> None:
+    assert reason(directory(), octets) == "the client certificate cannot be parsed"
 
 
 def test_a_certificate_that_the_database_does_not_have_is_not_ours() -> None:

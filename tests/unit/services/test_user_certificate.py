@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +11,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certuary.errors import NotAuthenticated
-from certuary.services.ports import CertificateRow
+from certuary.services.believed_records import BelievedRecords
+from certuary.services.change_record import change_records
+from certuary.services.ports import CertificateRow, Record, RecordKind
 from certuary.services.user_certificate import UserCertificates
 from tests.memory_records import MARKER, MemoryRecords
-from tests.people_ca import PeopleCa, Person
+from tests.people_ca import PeopleCa, Person, unreadable
+from tests.unit.services.change_fixtures import ROOT_USER, installation
+from tests.unit.services.sealing import gate_of
 
 PEOPLE = PeopleCa()
 NOW = datetime.now(UTC)
@@ -36,12 +41,10 @@ def certificates(
     listed: frozenset[int] = frozenset(),
 ) -> UserCertificates:
     """`own`: the certificate of an authority of this installation."""
-    records = MemoryRecords()
-    if own is not None:
-        records.create("authority", {"name": "issuing", "certificate_der": own})
+    authority = Record(kind="authority", id=1, revision=1, values={"certificate_der": own})
     return UserCertificates(
         issuers=(ca.certificate,),
-        records=records,
+        own_authorities=lambda: () if own is None else (authority,),
         reader=Rows(*rows),  # type: ignore[arg-type]  # the one method that is used
         marker=MARKER,
         is_listed=lambda authority_id, serial: serial in listed,
@@ -89,7 +92,9 @@ def test_an_authority_that_has_expired_lets_nobody_in() -> None:
     assert "issuer has expired" in why_not(certificates(ca=ca), ca.issue("olga").der)
 
 
-@pytest.mark.parametrize("der", [b"", b"0", b"\x30\x03\x02\x01\x01"])
+@pytest.mark.parametrize(
+    "der", [b"", b"0", b"\x30\x03\x02\x01\x01", *unreadable(PEOPLE.issue("olga").der).values()]
+)
 def test_octets_that_are_no_certificate_are_refused(der: bytes) -> None:
     assert "cannot be read" in why_not(certificates(), der)
 
@@ -114,6 +119,7 @@ ROW = CertificateRow(
     marker=MARKER,
 )
 FORGED = PEOPLE.issue("olga").der
+OWN_KEY: tuple[RecordKind, int] = ("authority", 1)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +144,34 @@ def test_one_of_our_own_that_is_good_is_taken() -> None:
     assert certificates(ROW, own=OWN).check(OLGA.der, NOW)
 
 
-def test_an_authority_s_row_that_was_altered_names_no_issuer() -> None:
-    assert certificates(own=b"not a certificate").check(OLGA.der, NOW)
+def set_certificate(records: MemoryRecords) -> None:
+    row = records.rows[OWN_KEY]
+    records.rows[OWN_KEY] = replace(row, values={**row.values, "certificate_der": OWN})
+
+
+def mark_as_removed(records: MemoryRecords) -> None:
+    records.gone[OWN_KEY] = records.rows.pop(OWN_KEY)
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [(set_certificate, "certificate_der: not what"), (mark_as_removed, "authority 'own' is missing")],
+)
+def test_while_an_authority_is_altered_or_missing_no_certificate_opens_anything(
+    alter: Callable[[MemoryRecords], None], reason: str
+) -> None:
+    """Not even another authority's: whether it is ours cannot be told."""
+    records, deps = installation()
+    with change_records(ROOT_USER, deps) as changes:
+        der = PeopleCa("Own").certificate.public_bytes(Encoding.DER)
+        changes.create("authority", {"name": "own", "certificate_der": der})
+    found = replace(
+        certificates(),
+        own_authorities=lambda: BelievedRecords(records, gate_of(records, deps)).complete("authority"),
+    )
+    assert found.check(OLGA.der, NOW)
+    alter(records)
+    assert reason in why_not(found, OLGA.der)
 
 
 def test_the_dates_are_those_of_the_moment_that_is_asked_about() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import sqlite3
 import ssl
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -265,6 +266,46 @@ def test_what_est_issues_opens_nothing_until_it_is_bound_and_nothing_again_once_
     again = browse(device)
     assert again.sign_in()[0] == 403
     assert "is revoked" in last_refusal(commands)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "certificate_der = (SELECT certificate_der FROM authorities WHERE name = 'root')",
+        "certificate_der = x'00'",
+        "removed_at = '2026-01-01 00:00:00'",
+    ],
+)
+def test_no_alteration_of_the_authority_s_row_opens_the_portal_to_what_was_revoked(
+    browse: Browse, server: RunningServer, commands: Commands, tmp_path: Path, change: str
+) -> None:
+    device, name = enrol(server, "a-lost-device"), f"loser-{len(change)}"
+    commands.run("user", "add", name, "--role", "auditor", "--group", "GRP_001")
+    bind(commands, device, name, tmp_path)
+    commands.run("cert", "revoke", f"{device.certificate.serial_number:x}")
+    person = browse(device)
+    with altered_authority(server, change):
+        assert person.sign_in()[0] == 403
+        assert not person.is_signed_in()
+    assert "the authorities cannot be believed" in last_refusal(commands)
+
+
+@contextmanager
+def altered_authority(server: RunningServer, change: str) -> Iterator[None]:
+    """The issuing authority's row, as plain SQL changes it, until it is put back."""
+    columns = "certificate_der, removed_at"
+    with closing(sqlite3.connect(server.home / "certuary.db", timeout=10)) as database:
+        before = database.execute(f"SELECT {columns} FROM authorities WHERE name = 'issuing'").fetchone()
+        with database:
+            database.execute(f"UPDATE authorities SET {change} WHERE name = 'issuing'")
+        try:
+            yield
+        finally:
+            with database:
+                database.execute(
+                    f"UPDATE authorities SET ({columns}) = (?, ?) WHERE name = 'issuing'",
+                    before,
+                )
 
 
 def test_a_resumed_tls_session_is_looked_at_like_a_new_one(

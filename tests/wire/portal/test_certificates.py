@@ -13,8 +13,10 @@ from certuary.core.cms import parse_certs_only
 from certuary.core.values import serial_to_text
 from certuary.services.entitlement import ADMINISTRATOR, AUDITOR, OFFICER
 from certuary.services.ports import CertificateRow
+from tests.people_ca import unreadable
 from tests.wire.portal.certificates import KEYS, add_application, add_certificate, page_of
 from tests.wire.portal.pages import Confirm, Page, Portal, PortalClient, SignIn, text_of
+from tests.wire.portal.test_api import script_of
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -75,14 +77,22 @@ def test_long_names_and_names_that_turn_around_are_shown_as_what_they_are(
     assert "x" * 200 in listed
 
 
-def test_a_certificate_that_cannot_be_read_has_a_page_that_says_so(
-    portal: Portal, row: CertificateRow, client: PortalClient
+@pytest.mark.parametrize("what", ["octets", "version", "extension"])
+def test_a_certificate_that_cannot_be_read_has_a_page_that_says_so_and_takes_no_list_down(
+    portal: Portal, row: CertificateRow, client: PortalClient, what: str
 ) -> None:
-    portal.execute("UPDATE certificates SET der = %s WHERE serial = %s", b"0", serial_to_text(row.serial))
+    der, serial = {"octets": b"0", **unreadable(row.der)}[what], serial_to_text(row.serial)
+    portal.execute("UPDATE certificates SET der = %s WHERE serial = %s", der, serial)
     page = client.get(page_of(row))
     assert page.status_code == 200
     assert "Its DER cannot be read" in text_of(page)
+    assert "its DER was altered: it cannot be parsed" in text_of(page)
     assert client.get(page_of(row) + "download/pem/").status_code == 409
+    assert serial in client.get("/certificates/").content.decode()
+    assert client.get(page_of(row) + "revoke/").status_code == 200
+    script = script_of(portal)
+    assert script.get(f"/certificates/{serial}").json()["decoded"] == []
+    assert script.get(f"/certificates/{serial}/files/pem").status_code == 409
 
 
 def test_an_altered_row_is_shown_as_one_that_cannot_be_believed(

@@ -243,11 +243,12 @@ def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_
 
 def kept_nowhere(portal: Portal, passphrase: str, pkcs12: bytes) -> bool:
     """Not in a file of the home, database and logs among them, nor in what the sessions say once they are read."""
-    from django.contrib.sessions.models import Session
+    from certuary.portal.models import PortalSession
+    from certuary.portal.sessions import SessionStore
 
     files = [path for path in portal.home.rglob("*") if path.is_file()]
     assert portal.home / "certuary.db" in files
-    sessions = [json.dumps(session.get_decoded()).encode() for session in Session.objects.all()]
+    sessions = [json.dumps(SessionStore().decode(row.data)).encode() for row in PortalSession.objects.all()]
     assert sessions
     content = b"\n".join([*(path.read_bytes() for path in files), *sessions])
     traces = (passphrase.encode(), pkcs12[200:600], base64.b64encode(pkcs12)[:200])

@@ -131,6 +131,18 @@ def test_a_provider_that_takes_its_client_by_form_only_is_served_so(
     assert "client_secret" in dict(provider.requests)["/token"]
 
 
+@pytest.mark.parametrize("methods", [None, 7, {}])
+def test_a_provider_that_names_no_methods_is_served_by_the_default(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, methods: object
+) -> None:
+    """OpenID Connect Discovery 1.0 section 3: it is client_secret_basic."""
+    provider.metadata["token_endpoint_auth_methods_supported"] = methods
+    bind(oidc, provider)
+    sign_in(visitor, provider)
+    assert is_signed_in(visitor)
+    assert "client_secret" not in dict(provider.requests)["/token"]
+
+
 def test_a_key_that_was_replaced_since_is_read_again(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +233,9 @@ def test_the_session_cookie_stays_strict_and_is_new(
         (lambda claims: claims.pop("exp"), "exp"),
         (lambda claims: claims.update(iat=claims["iat"] - 3600), "older than this sign-in"),
         (lambda claims: claims.update(iat=claims["iat"] + 3600), "iat"),
+        (lambda claims: claims.update(iat=str(claims["iat"])), "iat is no number"),
+        (lambda claims: claims.update(iat=True), "iat is no number"),
+        (lambda claims: claims.update(nonce="\ud800"), "surrogates"),
         (lambda claims: claims.update(sub=7), "ubject"),
         (lambda claims: claims.update(sub=" "), "subject"),
         (lambda claims: claims.update(sub="somebody-else"), "no user has this identity"),
@@ -423,6 +438,40 @@ def test_taking_an_identity_away_ends_the_sessions_that_it_opened_and_no_other(
     assert is_signed_in(by_password)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("second_factor", [False, True])
+def test_a_session_of_somebody_else_ends_and_the_new_one_is_the_identity_s(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, enabled: bool, second_factor: bool
+) -> None:
+    """Of somebody who is disabled, too: their cookie still names a session."""
+    identity = bind(oidc, provider)
+    codes = set_up_second_factor(ADMIN)[1] if second_factor else []
+    url = provider.authorize(query_of(begin(visitor)), SUBJECT)
+    name = oidc.user_of(OFFICER, ("GRP_001",))
+    visitor.sign_in(name)
+    actor, deps = oidc.changes_as()
+    set_user_enabled(actor, name, enabled=enabled, deps=deps)
+
+    visitor.get(url.removeprefix("https://localhost"))  # a browser that sends the session's cookie, too
+    if second_factor:
+        visitor.post_form("/sign-in/second-factor/", {"code": codes[0]})
+    assert detail_of_last(oidc) == {"way": "identity provider", "identity": identity.in_words}
+    assert "Opened by sub" in text_of(visitor.get("/account/"))
+    unbind_identity(actor, ADMIN, identity, deps)
+    assert not is_signed_in(visitor)
+
+
+def test_a_session_that_does_not_say_what_opened_it_holds_for_nobody(
+    oidc: Portal, visitor: PortalClient
+) -> None:
+    visitor.sign_in(ADMIN)
+    assert is_signed_in(visitor)
+    session = visitor.session
+    del session["opened_by"]
+    session.save()
+    assert not is_signed_in(visitor)
+
+
 def test_the_second_factor_is_asked_for_after_the_provider_too(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider
 ) -> None:
@@ -502,11 +551,28 @@ def test_guessing_a_password_neither_keeps_the_provider_out_nor_is_forgiven_by_i
 def test_after_thirty_tries_in_a_minute_an_address_waits(
     oidc: Portal, visitor: PortalClient, provider: OidcProvider
 ) -> None:
-    for _ in range(30):
-        visitor.get("/sign-in/oidc/back/?state=x&code=y")
+    bind(oidc, provider)
+    url = provider.authorize(query_of(begin(visitor)), SUBJECT)
+    for _ in range(29):
+        begin(PortalClient())
     before = len(reasons(oidc))
-    assert visitor.get("/sign-in/oidc/back/?state=x&code=y").status_code == 429
+    assert back(visitor, url).status_code == 429
+    assert not is_signed_in(visitor)
     assert len(reasons(oidc)) == before
+
+
+def test_answers_that_another_site_makes_up_keep_nobody_of_that_address_out(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider
+) -> None:
+    """Such as images of its page, which anybody's browser asks for."""
+    bind(oidc, provider)
+    for _ in range(40):
+        answer = PortalClient().get("/sign-in/oidc/back/?state=x&code=y")
+        assert (answer.status_code, "This sign-in is over" in text_of(answer)) == (403, True)
+    assert len(reasons(oidc)) == 10, "each of them written down would be a way to fill the audit log"
+    sign_in(visitor, provider)
+    assert is_signed_in(visitor)
+    assert PortalClient().sign_in(ADMIN).status_code == 302
 
 
 def test_a_provider_that_is_away_is_said_and_passwords_still_open(
@@ -519,11 +585,22 @@ def test_a_provider_that_is_away_is_said_and_passwords_still_open(
     assert visitor.sign_in(ADMIN).status_code == 302
 
 
+@pytest.mark.parametrize("address", ["https://127.0.0.1/\u00e9", "https://" + "x" * 64 + "/"])
+def test_an_address_that_cannot_be_asked_is_the_provider_s_fault(
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, address: str
+) -> None:
+    provider.metadata["jwks_uri"] = address
+    answer = visitor.post_form("/sign-in/oidc/", {}, page="/sign-in/")
+    assert answer.status_code == 503
+    assert "the provider cannot be reached" in text_of(answer)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "https://[", None])
 @pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 def test_a_provider_that_leads_off_https_is_not_followed(
-    oidc: Portal, visitor: PortalClient, provider: OidcProvider, endpoint: str
+    oidc: Portal, visitor: PortalClient, provider: OidcProvider, endpoint: str, address: object
 ) -> None:
-    provider.metadata[endpoint] = "http://127.0.0.1:1/"
+    provider.metadata[endpoint] = address
     answer = visitor.post_form("/sign-in/oidc/", {}, page="/sign-in/")
     assert f"{endpoint} is no https:// address" in text_of(answer)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import Field, model_validator
 
-from certuary.errors import InvalidMark, NotFound
+from certuary.errors import InvalidMark, MalformedCertificate, NotFound
 from certuary.portal.access import EVERYBODY, OFFICERS
 from certuary.portal.api import answers
 from certuary.portal.api.callers import caller_of, needs, sign
@@ -133,7 +133,7 @@ def download_certificate(
     name = f"{serial.lower()}-chain" if has_chain else serial.lower()
     try:
         return download(export_certificates(ders, kind), kind, name)
-    except ValueError:
+    except MalformedCertificate:
         raise InvalidMark(
             f"the record of certificate {serial} was altered: its DER cannot be parsed"
         ) from None
@@ -158,7 +158,7 @@ def revoke_certificate(request: HttpRequest, serial: str, given: RevocationGiven
 def _whole(request: HttpRequest, row: CertificateRow) -> answers.WholeCertificate:
     try:
         pem = export_certificates((row.der,), "pem").decode("ascii")
-    except ValueError:
+    except MalformedCertificate:
         pem = ""
     deps = deps_of(request)
     authority = deps.records.find("authority", id=row.authority_id)

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from certuary.errors import Conflict, NotFound
 from certuary.portal.deps import deps_of
 from certuary.portal.models import PortalUser
+from certuary.portal.people import viewer
 from certuary.portal.second_factors import PASSKEY, RECOVERY_CODES, TOTP, digests_of, factors_of
 from certuary.portal.signing import Content, Done, Line, Review, ReviewGroup, Secret, covering
 from certuary.services.change_deps import ChangeDeps
@@ -24,7 +25,7 @@ _FINGERPRINT: Final = 16
 
 class AddTotp:
     def review(self, content: Content, request: HttpRequest) -> Review:
-        warning = "" if factors_of(_user(request).pk).codes_left is not None else _CODES_FOLLOW
+        warning = "" if factors_of(viewer(request).pk).codes_left is not None else _CODES_FOLLOW
         return _review(
             request,
             title="An authenticator app for you",
@@ -39,7 +40,7 @@ class AddTotp:
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         from allauth.mfa.models import Authenticator
 
-        user = _user(request)
+        user = viewer(request)
         if factors_of(user.pk).totp is not None:
             raise Conflict("you have an authenticator app already; remove it first")
 
@@ -51,7 +52,7 @@ class AddTotp:
 
 class AddPasskey:
     def review(self, content: Content, request: HttpRequest) -> Review:
-        warning = "" if factors_of(_user(request).pk).codes_left is not None else _CODES_FOLLOW
+        warning = "" if factors_of(viewer(request).pk).codes_left is not None else _CODES_FOLLOW
         return _review(
             request,
             title="A passkey for you",
@@ -67,7 +68,7 @@ class AddPasskey:
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         from allauth.mfa.models import Authenticator
 
-        user = _user(request)
+        user = viewer(request)
         data = {"name": content["name"], "credential": content["credential"]}
 
         def write() -> None:
@@ -80,7 +81,7 @@ class RemoveFactor:
     """The last one takes the recovery codes with it: they only stand in for it."""
 
     def review(self, content: Content, request: HttpRequest) -> Review:
-        factors = factors_of(_user(request).pk)
+        factors = factors_of(viewer(request).pk)
         named = {factor.id: factor.name for factor in (factors.totp, *factors.passkeys) if factor is not None}
         name = named.get(int(content["id"]))
         if name is None:
@@ -104,7 +105,7 @@ class RemoveFactor:
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         from allauth.mfa.models import Authenticator
 
-        user = _user(request)
+        user = viewer(request)
 
         def write() -> tuple[str, ...]:
             rows = Authenticator.objects.filter(user_id=user.pk)
@@ -119,7 +120,7 @@ class RemoveFactor:
 
 class NewRecoveryCodes:
     def review(self, content: Content, request: HttpRequest) -> Review:
-        factors = factors_of(_user(request).pk)
+        factors = factors_of(viewer(request).pk)
         if not factors.is_any:
             raise Conflict("recovery codes stand in for a second factor; set one up first")
         left = factors.codes_left
@@ -139,7 +140,7 @@ class NewRecoveryCodes:
     def apply(self, content: Content, actor: Actor, deps: ChangeDeps, request: HttpRequest) -> Done:
         from allauth.mfa.models import Authenticator
 
-        user = _user(request)
+        user = viewer(request)
 
         def write() -> None:
             Authenticator.objects.filter(user_id=user.pk, type=RECOVERY_CODES).delete()
@@ -159,7 +160,7 @@ def _review(
     edit_url: str = "",
     **more: Any,
 ) -> Review:
-    user = _user(request)
+    user = viewer(request)
     record = deps_of(request).records.find("user", id=user.pk)
     group = ReviewGroup(title=user.name, lines=lines, edit_url=edit_url)
     return Review(
@@ -200,8 +201,3 @@ def _codes(user: PortalUser, codes: list[str]) -> tuple[Secret, ...]:
 
 def _digest(text: object) -> str:
     return hashlib.sha256(str(text).encode()).hexdigest()[:_FINGERPRINT]
-
-
-def _user(request: HttpRequest) -> PortalUser:
-    assert isinstance(request.user, PortalUser)
-    return request.user

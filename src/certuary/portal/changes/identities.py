@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.http import HttpRequest
 
+from certuary.core.certificate import certificate_from_pem
 from certuary.core.identity import Identity, OidcIdentity, identity_from_json
 from certuary.errors import NotAuthenticated
 from certuary.portal.deps import deps_of
@@ -81,7 +82,7 @@ def _lines(identity: Identity) -> tuple[Line, ...]:
 
 
 def certificate_lines(pem: str, request: HttpRequest) -> tuple[Line, ...]:
-    certificate, now = x509.load_pem_x509_certificate(pem.encode()), deps_of(request).clock.now()
+    certificate, now = certificate_from_pem(pem.encode()), deps_of(request).clock.now()
     return (
         Line(label="Issued by", value=certificate.issuer.rfc4514_string()),
         Line(

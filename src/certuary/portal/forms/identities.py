@@ -6,8 +6,9 @@ from cryptography import x509
 from django import forms
 from django.core.exceptions import ValidationError
 
+from certuary.core.certificate import certificate_from_pem
 from certuary.core.identity import SUBJECT_CHARACTERS, Identity, OidcIdentity, identity_of_certificate
-from certuary.errors import InvalidValue
+from certuary.errors import InvalidValue, MalformedCertificate
 from certuary.portal.forms.base import PortalForm
 from certuary.portal.ways import Ways
 
@@ -75,8 +76,8 @@ class IdentityForm(PortalForm):
 
 def certificate_in(pem: str) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+        return certificate_from_pem(pem.encode())
+    except MalformedCertificate:
         raise ValidationError(
-            "This is no certificate in PEM: it begins with -----BEGIN CERTIFICATE-----."
+            "This is no certificate in PEM that can be read: it begins with -----BEGIN CERTIFICATE-----."
         ) from None

@@ -21,6 +21,7 @@ from certuary.errors import CertuaryError, InvalidValue, NotAuthenticated
 from certuary.portal.deps import deps_of
 from certuary.portal.forms.account import PasskeyForm, PasswordForm, TotpForm
 from certuary.portal.models import PortalSession, PortalUser
+from certuary.portal.people import viewer
 from certuary.portal.scope import Scope
 from certuary.portal.second_factors import factors_of
 from certuary.portal.sessions import SessionStore, key_hash, live_sessions
@@ -46,7 +47,7 @@ class ShownSession:
 
 
 def account(request: HttpRequest) -> HttpResponse:
-    user = _user(request)
+    user = viewer(request)
     groups = {group.id: group for group in deps_of(request).records.all("group")}
     context = {
         "groups": [groups[number] for number in user.group_ids if number in groups],
@@ -64,7 +65,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change_password(request: HttpRequest) -> HttpResponse:
     """Signed at once with the present password: the new one is never kept, not even until a confirmation."""
-    user = _user(request)
+    user = viewer(request)
     form = PasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid() and _sign_password(request, user, form):
         messages.success(request, "Your password is changed, and your other sessions are ended")
@@ -90,7 +91,7 @@ def _sign_password(request: HttpRequest, user: PortalUser, form: PasswordForm) -
 
 @require_http_methods(["GET", "POST"])
 def add_totp(request: HttpRequest) -> HttpResponse:
-    user = _user(request)
+    user = viewer(request)
     if factors_of(user.pk).totp is not None:
         return redirect(_HOME)
     adapter = get_adapter()
@@ -119,7 +120,7 @@ def _secret_being_shown(request: HttpRequest) -> str:
 
 @require_http_methods(["GET", "POST"])
 def add_passkey(request: HttpRequest) -> HttpResponse:
-    user = _user(request)
+    user = viewer(request)
     form = PasskeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return redirect(propose(request, "factor-passkey", form.cleaned_data))
@@ -140,7 +141,7 @@ def new_recovery_codes(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """One of one's own, by its key's hash, or all but this one."""
-    own = PortalSession.objects.filter(user_id=_user(request).pk)
+    own = PortalSession.objects.filter(user_id=viewer(request).pk)
     this = _this_session(request)
     which = request.POST.get("session", "")
     rows = own.exclude(key_hash=this) if which == "others" else own.filter(key_hash=which)
@@ -161,7 +162,7 @@ def _sessions(request: HttpRequest) -> tuple[ShownSession, ...]:
             is_this=row.key_hash == this,
             way=_way(row),
         )
-        for row in live_sessions(_user(request).pk)
+        for row in live_sessions(viewer(request).pk)
     )
 
 
@@ -175,8 +176,3 @@ def _way(row: PortalSession) -> str:
 def _this_session(request: HttpRequest) -> str:
     assert request.session.session_key is not None
     return key_hash(request.session.session_key)
-
-
-def _user(request: HttpRequest) -> PortalUser:
-    assert isinstance(request.user, PortalUser)
-    return request.user

@@ -11,8 +11,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 
+from certuary.core.certificate import certificate_from_der
 from certuary.core.values import serial_to_text
-from certuary.errors import CertuaryError, InvalidMark, InvalidValue, NotFound
+from certuary.errors import CertuaryError, InvalidMark, InvalidValue, MalformedCertificate, NotFound
 from certuary.portal.authority_files import chain_above
 from certuary.portal.certificate_fields import decode
 from certuary.portal.certificate_search import Criteria, find_certificate, find_certificates, mark_problem
@@ -211,9 +212,8 @@ def find_or_404(request: HttpRequest, serial: str) -> CertificateRow:
 def common_name(row: CertificateRow) -> str:
     """What people call it: the common name, else the subject, else its first alternative name."""
     try:
-        certificate = x509.load_der_x509_certificate(row.der)
-        names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    except (ValueError, TypeError):
+        names = certificate_from_der(row.der).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    except MalformedCertificate:
         names = []
     if names:
         return visible(str(names[0].value)) or "(empty common name)"
@@ -333,7 +333,7 @@ def _may_revoke(request: HttpRequest) -> bool:
 def _pem(row: CertificateRow) -> str:
     try:
         return export_certificates((row.der,), "pem").decode("ascii")
-    except ValueError:
+    except MalformedCertificate:
         return ""
 
 
@@ -342,7 +342,7 @@ def _exported(
 ) -> HttpResponse:
     try:
         return download(export_certificates(certificates_der, form), form, name)
-    except ValueError:
+    except MalformedCertificate:
         problem = InvalidMark(f"the record of certificate {name} was altered: its DER cannot be parsed")
         return problem_page(request, problem)
     except CertuaryError as problem:

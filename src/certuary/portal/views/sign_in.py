@@ -29,7 +29,7 @@ class SignIn(LoginView):  # type: ignore[misc]  # allauth has no types
         return response
 
     def form_valid(self, form: Any) -> HttpResponseBase:
-        note_way(self.request.session, None)
+        note_way(self.request, None)
         response: HttpResponseBase = super().form_valid(form)
         return response
 

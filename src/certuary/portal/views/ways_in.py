@@ -36,6 +36,8 @@ _GONE = (
     "This sign-in is over: it was used already, took longer than ten minutes, or was begun in another browser. "
     "Begin anew."
 )
+_GONE_NOTED = {"gone": "10/m/ip"}
+"""How many of these get an audit event; all get the same page."""
 _NO_CERTIFICATE = (
     "Your browser sent no certificate. It asks for one when it connects: close all its windows, open this page again, "
     "and choose the certificate."
@@ -66,14 +68,9 @@ def begin_at_provider(request: HttpRequest) -> HttpResponse:
 def back_from_provider(request: HttpRequest) -> HttpResponse:
     """A navigation from another site, which brings the cookie of the flow and not the session's."""
     provider = _provider(request)
-    if (too_often := _too_often(request)) is not None:
-        return too_often
     flow = take_flow(request)
-    if flow is None:
-        refuse_user(request, "", "an answer of the provider to a sign-in that this browser did not begin")
-        response = _refused(request, _GONE)
-    else:
-        response = _finish(request, provider, flow)
+    # Any site's page can make its readers' browsers come here: without a flow that is no try of theirs.
+    response = _gone(request) if flow is None else _too_often(request) or _finish(request, provider, flow)
     forget_flow(response)
     return response
 
@@ -95,6 +92,12 @@ def sign_in_by_certificate(request: HttpRequest) -> HttpResponse:
         return _sign_in(request, identity, _next_url(request))
     except (NotAuthenticated, InvalidSeal):
         return _refused(request, _NOBODY)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    if ratelimit.consume(request, app="certuary.portal", action="gone", config=_GONE_NOTED, limit_get=True):
+        refuse_user(request, "", "an answer of the provider to a sign-in that this browser did not begin")
+    return _refused(request, _GONE)
 
 
 def _finish(request: HttpRequest, provider: Provider, flow: Flow) -> HttpResponse:
@@ -136,7 +139,7 @@ def _check(request: HttpRequest, certificates: UserCertificates, octets: bytes) 
 
 def _sign_in(request: HttpRequest, identity: Identity, next_url: str) -> HttpResponse:
     user = user_of_identity(request, identity)
-    note_way(request.session, identity)
+    note_way(request, identity)
     response: HttpResponse = perform_login(request, Login(user=user, redirect_url=next_url or None))
     return response
 
