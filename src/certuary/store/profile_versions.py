@@ -8,9 +8,12 @@ from certuary.store.marked_rows import profile_version
 from certuary.store.models import ProfileVersion
 
 
-def list_versions(profile_id: int) -> tuple[ProfileVersionRow, ...]:
+def list_versions(
+    profile_id: int, *, before: int | None = None, limit: int | None = None
+) -> tuple[ProfileVersionRow, ...]:
     """Newest first. As the database has them: a mark may not hold."""
-    rows = ProfileVersion.objects.filter(profile_id=profile_id).order_by("-number")
+    found = ProfileVersion.objects.filter(profile_id=profile_id).order_by("-number")
+    rows = (found if before is None else found.filter(number__lt=before))[:limit]
     return read(lambda: tuple(profile_version(version) for version in rows))
 
 

@@ -101,7 +101,7 @@ def check_profile(request: HttpRequest, given: ProfileGiven) -> answers.ProfileC
 )
 def list_profile_versions(request: HttpRequest, name: str, paging: Paging) -> answers.ProfileVersionPage:
     before = number_cursor(paging.cursor)
-    rows = [row for row in list_versions(_number_of(request, name)) if before is None or row.number < before]
+    rows = list_versions(_number_of(request, name), before=before, limit=paging.limit + 1)
     shown, cursor = cut(rows, paging.limit, lambda row: row.number)
     return answers.ProfileVersionPage(items=[_version(request, row) for row in shown], next_cursor=cursor)
 
