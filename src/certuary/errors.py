@@ -46,10 +46,12 @@ class CertuaryError(Exception):
     """Base of all our exceptions.
 
     `rule` is a short kebab-case name of what was violated: it opens the text the caller sees, and it is what
-    the audit event, the metrics and the documentation call it.
+    the audit event, the metrics and the documentation call it. `is_recorded` where what was signed had been committed
+    before it failed: nobody is told then that nothing was signed.
     """
 
     rule = "error"
+    is_recorded = False
 
     def __init__(self, detail: str, *, rule: str | None = None) -> None:
         super().__init__(detail)

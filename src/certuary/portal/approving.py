@@ -79,6 +79,15 @@ def find_waiting(request: HttpRequest, number: int) -> Record:
     return record
 
 
+def is_waiting(request: HttpRequest, number: int) -> bool:
+    """Whether it can be decided yet."""
+    try:
+        find_waiting(request, number)
+    except CertuaryError:
+        return False
+    return True
+
+
 def review_again(change: SignedChange | None, approval: Record, request: HttpRequest) -> Review:
     """What the change would do now, as the second person sees it."""
     if change is None:

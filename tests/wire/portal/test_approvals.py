@@ -156,7 +156,7 @@ def test_who_asked_does_not_approve_it(ruled: Portal, client: PortalClient, conf
         not in text_of(client.get(f"/approvals/{approval.id}/")).split("History")[0].split("State")[0]
     )
     answer = approve(client, approval, confirm)
-    assert answer.status_code == 409
+    assert answer.status_code == 403
     assert "another user does" in text_of(answer)
     assert application(ruled) is None
 
@@ -165,7 +165,7 @@ def test_who_asked_does_not_approve_it_in_a_second_browser(
     ruled: Portal, client: PortalClient, confirm: Confirm
 ) -> None:
     approval = ask(client, confirm)
-    assert approve(signed_in("admin"), approval, confirm).status_code == 409
+    assert approve(signed_in("admin"), approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -176,7 +176,7 @@ def test_a_second_person_who_may_not_make_the_change_does_not_approve_it(
     other_group = sign_in("administrator", ("GRP_002",))
     assert other_group.get(f"/approvals/{approval.id}/").status_code == 404
     officer = sign_in("officer", ("GRP_001",))
-    assert approve(officer, approval, confirm).status_code == 409
+    assert approve(officer, approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -258,7 +258,7 @@ def test_who_may_do_less_by_now_has_asked_in_vain(
     actor, deps = ruled.changes_as()
     change_user(actor, "administrator-grp_001", role="officer", groups=["GRP_001"], deps=deps)
     answer = approve(boss, approval, confirm)
-    assert answer.status_code == 409
+    assert answer.status_code == 403
     assert "may do less now" in text_of(answer)
     assert application(ruled) is None
 
@@ -269,7 +269,7 @@ def test_who_was_disabled_has_asked_in_vain(
     approval = ask(sign_in("administrator", ("GRP_001",)), confirm)
     actor, deps = ruled.changes_as()
     set_user_enabled(actor, "administrator-grp_001", enabled=False, deps=deps)
-    assert approve(boss, approval, confirm).status_code == 409
+    assert approve(boss, approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -299,7 +299,7 @@ def test_it_is_withdrawn_by_who_asked_and_by_nobody_else(
 ) -> None:
     approval = ask(client, confirm)
     url = f"/approvals/{approval.id}/withdraw/"
-    assert confirm(boss, boss.post_form(url, {}, page="/").url).status_code == 409
+    assert confirm(boss, boss.post_form(url, {}, page="/").url).status_code == 403
     assert confirm(client, client.post_form(url, {}, page="/").url).status_code == 302
     assert waiting() == ()
     assert len(events(ruled, "approval.withdrawn")) == 1
@@ -342,7 +342,7 @@ def test_the_switch_is_turned_on_by_one_and_off_by_two(
     approval = waiting()[0]
     assert answer.url == f"/approvals/{approval.id}/"
     ask(client, confirm)
-    assert approve(client, approval, confirm).status_code == 409
+    assert approve(client, approval, confirm).status_code == 403
     assert approve(boss, approval, confirm).status_code == 302
     confirm(client, client.post_form("/applications/new/", {**FORM, "name": "p", "username": "p"}).url)
     assert application(portal, "p") is not None

@@ -181,10 +181,35 @@ def test_without_a_worker_it_says_so_and_the_order_is_never_fulfilled(
 
     monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
     page = order(client, application)
-    assert page.status_code == 409
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "no EST worker answered in time" in text_of(page)
+    assert "Your signature is on record" in text_of(page)
+    assert "Nothing was signed" not in text_of(page)
     assert portal.audit_kinds()[-2:] == ["certificate.ordered", "certificate.order-withdrawn"]
     assert portal.stores.orders.take(portal.deps.clock.now()) is None
+
+
+def test_without_a_worker_an_approved_order_is_used_up_and_leads_to_its_request(
+    portal: Portal,
+    client: PortalClient,
+    application: int,
+    confirm: Confirm,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from certuary.services import order_certificate
+
+    monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
+    boss = add_boss(portal)
+    turn_on(portal, "application")
+    confirm(client, propose(client, application).url)
+    approval = waiting()[0]
+    answer = approve(boss, approval, confirm)
+    assert answer.status_code == 302
+    assert answer.url == f"/approvals/{approval.id}/"
+    page = text_of(boss.get(answer.url))
+    assert "Your signature is on record" in page
+    assert "boss approved" in page
+    assert "Nothing was signed" not in page
 
 
 def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_is_signed(
@@ -199,11 +224,13 @@ def test_a_name_that_the_subject_rule_does_not_allow_is_refused_before_anything_
 
 def kept_nowhere(portal: Portal, passphrase: str, pkcs12: bytes) -> bool:
     """Not in a file of the home, database and logs among them, nor in what the sessions say once they are read."""
-    from django.contrib.sessions.models import Session
+    from certuary.portal.models import PortalSession
+    from certuary.portal.sessions import SessionStore
 
     files = [path for path in portal.home.rglob("*") if path.is_file()]
     assert portal.home / "certuary.db" in files
-    sessions = [json.dumps(session.get_decoded()).encode() for session in Session.objects.all()]
+    rows = PortalSession.objects.all()
+    sessions = [json.dumps(SessionStore().decode(row.data)).encode() for row in rows]
     assert sessions
     content = b"\n".join([*(path.read_bytes() for path in files), *sessions])
     traces = (passphrase.encode(), pkcs12[200:600], base64.b64encode(pkcs12)[:200])
