@@ -128,14 +128,15 @@ class NotPermitted(Refused):
 
 class SecondPersonNeeded(NotPermitted):
     """One entitled person signed, and the kind of change takes two. `kind` is a key of `services.two_persons.RULES`;
-    `group_ids` are the groups of what would be changed."""
+    `group_ids` are the groups of what would be changed, `least_role` is the least that may make it in these."""
 
     rule = "two-persons"
 
-    def __init__(self, detail: str, *, kind: str, group_ids: tuple[int, ...]) -> None:
+    def __init__(self, detail: str, *, kind: str, group_ids: tuple[int, ...], least_role: str) -> None:
         super().__init__(detail)
         self.kind = kind
         self.group_ids = group_ids
+        self.least_role = least_role
 
 
 class ProfileRefused(Refused):

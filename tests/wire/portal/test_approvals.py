@@ -466,6 +466,7 @@ def test_a_revocation_can_take_two(
     answer = confirm(officer, officer.post_form(f"/certificates/{serial}/revoke/", form).url)
     approval = waiting()[0]
     assert answer.url == f"/approvals/{approval.id}/"
+    assert approval.values["least_role"] == "officer"
     assert events(portal, "certificate.revoked") == []
     assert approve(boss, approval, confirm).status_code == 302
     event = events(portal, "certificate.revoked")[0]
@@ -488,6 +489,26 @@ def test_the_navigation_counts_what_waits_for_the_viewer(
     assert "A change waits for a second person who may make it, such as you." in text_of(boss.get("/"))
     assert "waiting for you" not in text_of(client.get("/"))
     assert "waiting for you" not in text_of(sign_in("auditor", ("GRP_001",)).get("/"))
+
+
+def test_an_administrator_does_not_decide_what_takes_a_ca_administrator(
+    portal: Portal, client: PortalClient, boss: PortalClient, sign_in: SignIn, confirm: Confirm
+) -> None:
+    turn_on(portal, "profile")
+    turned_off = {"rule": "profile", "enabled": "off"}
+    confirm(client, client.post_form("/switches/set/", turned_off, page="/switches/").url)
+    approval = waiting()[0]
+    url = f"/approvals/{approval.id}/"
+    administrator = sign_in("administrator", ("GRP_001",))
+    assert "waiting for you" not in text_of(administrator.get("/"))
+    assert "it waits for you" not in text_of(administrator.get(url))
+    assert "Somebody who may" in text_of(administrator.get("/approvals/"))
+    assert approve(administrator, approval, confirm).status_code == 403
+    rejection = administrator.post_form(f"{url}reject/", {"reason": "mine alone"})
+    assert confirm(administrator, rejection.url).status_code == 403
+    assert len(waiting()) == 1
+    assert "1 waiting for you" in text_of(boss.get("/"))
+    assert approve(boss, approval, confirm).url == "/switches/"
 
 
 def test_the_first_person_is_told_that_it_takes_two(
