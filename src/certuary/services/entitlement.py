@@ -121,7 +121,10 @@ def _revocation_of_own_groups(actor: Actor, state: Values) -> bool:
 
 def _is_within_own_groups(actor: Actor, state: Values) -> bool:
     groups = state["group_ids"]
-    return isinstance(groups, list | tuple) and bool(groups) and actor.group_ids.issuperset(groups)
+    if not isinstance(groups, list | tuple) or not groups:
+        return False
+    # Plain SQL may have put anything into the list.
+    return all(isinstance(number, int) and number in actor.group_ids for number in groups)
 
 
 def _anywhere(actor: Actor, state: Values) -> bool:

@@ -309,6 +309,7 @@ def test_the_groups_of_a_change_are_those_before_and_after() -> None:
         (ADMIN_1, "application", [1], True),
         (ADMIN_1, "application", [1, 2], False),
         (ADMIN_1, "application", [], False),
+        (ADMIN_1, "application", [[1]], False),
         (ADMIN_1, "profile", [], True),
         (ADMIN_1, "revocation", [1], False),
         (ADMIN_1, "authority", [1], False),

@@ -22,6 +22,7 @@ from certuary.services.manage_user import (
     set_user_password,
 )
 from certuary.services.ports import Record
+from certuary.services.record_gate import RecordGate
 from certuary.services.register_application import Grants, NewApplication, register_application
 from certuary.services.switch_rule import switch_rule
 from certuary.services.two_persons import RULES, Approved, digest_of
@@ -82,9 +83,9 @@ def ask(client: PortalClient, confirm: Confirm, **changes: str) -> Record:
 
 
 def waiting() -> tuple[Record, ...]:
-    from certuary.store.approvals import waiting_approvals
+    from certuary.store.approvals import list_approvals
 
-    return waiting_approvals(100)
+    return list_approvals(waiting=True, before=None, limit=100)
 
 
 def approve(client: PortalClient, approval: Record, confirm: Confirm, password: str = PASSWORD) -> Any:
@@ -518,6 +519,88 @@ def test_the_first_person_is_told_that_it_takes_two(
     assert "This takes two persons." in text_of(page)
     page = client.get(client.post_form("/groups/new/", {"name": "x"}).url)
     assert "This takes two persons." not in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("statement", "action"),
+    [
+        ("UPDATE security_switches SET enabled = FALSE", "sign"),
+        ("DELETE FROM security_switches", "forget"),
+    ],
+)
+def test_that_a_broken_switch_takes_two_is_told_before_it_is_signed(
+    statement: str, action: str, ruled: Portal, client: PortalClient, confirm: Confirm
+) -> None:
+    switch = ruled.stores.records.find("switch", name="two-persons.application")
+    assert switch is not None
+    ruled.execute(statement)
+    url = client.post_form(f"/seals/switch/{switch.id}/{action}/", {}, page="/").url
+    assert "This takes two persons." in text_of(client.get(url))
+    assert confirm(client, url).url.startswith("/approvals/")
+
+
+def queries_of(client: PortalClient, url: str, **form: str) -> list[str]:
+    """What a page asks the database about approvals."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    page = client.get("/")
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.post_form_from(page, url, form) if form else client.get(url)
+    assert answer.status_code == 200
+    return [query["sql"] for query in queries if 'FROM "approvals"' in query["sql"]]
+
+
+def test_counting_what_waits_reads_no_more_than_it_needs(
+    ruled: Portal, client: PortalClient, boss: PortalClient, sign_in: SignIn, confirm: Confirm
+) -> None:
+    ask(client, confirm)
+    asked = queries_of(boss, "/profiles/")
+    assert len(asked) == 1
+    assert '"content"' not in asked[0]
+    assert queries_of(sign_in("auditor", ("GRP_001",)), "/profiles/") == [], "decides nothing"
+    fragment = "/applications/understand/networks/"
+    assert queries_of(boss, fragment, networks="10.0.0.0/24") == [], "has no navigation"
+
+
+def test_a_request_that_expired_is_counted_no_more(
+    ruled: Portal, client: PortalClient, boss: PortalClient, confirm: Confirm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certuary.services.approvals.LIFETIME", timedelta(0))
+    ask(client, confirm)
+    assert "waiting for you" not in text_of(boss.get("/"))
+
+
+def gates_of(client: PortalClient, url: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many times a page reads the manifest."""
+    opened, read = list[None](), RecordGate.open
+
+    def counted(*arguments: Any) -> RecordGate:
+        opened.append(None)
+        return read(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordGate, "open", counted)
+        assert client.get(url).status_code == 200
+    return len(opened)
+
+
+def test_the_switches_are_judged_by_one_manifest_however_many_were_switched(
+    ruled: Portal, client: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gates_of(client, "/switches/", monkeypatch)
+    turn_on(ruled, "group")
+    turn_on(ruled, "profile")
+    assert gates_of(client, "/switches/", monkeypatch) == before
+
+
+def test_the_rules_are_read_for_an_empty_list_alone(
+    ruled: Portal, client: PortalClient, confirm: Confirm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = gates_of(client, "/approvals/", monkeypatch)
+    assert "These take two persons: External applications" in text_of(client.get("/approvals/"))
+    ask(client, confirm)
+    assert gates_of(client, "/approvals/", monkeypatch) == empty - 1
 
 
 def test_pages_stand_whatever_is_written_into_a_request(
