@@ -229,8 +229,7 @@ def kept_nowhere(portal: Portal, passphrase: str, pkcs12: bytes) -> bool:
 
     files = [path for path in portal.home.rglob("*") if path.is_file()]
     assert portal.home / "certuary.db" in files
-    rows = PortalSession.objects.all()
-    sessions = [json.dumps(SessionStore().decode(row.data)).encode() for row in rows]
+    sessions = [json.dumps(SessionStore().decode(row.data)).encode() for row in PortalSession.objects.all()]
     assert sessions
     content = b"\n".join([*(path.read_bytes() for path in files), *sessions])
     traces = (passphrase.encode(), pkcs12[200:600], base64.b64encode(pkcs12)[:200])
