@@ -47,10 +47,12 @@ class CertuaryError(Exception):
     """Base of all our exceptions.
 
     `rule` is a short kebab-case name of what was violated: it opens the text the caller sees, and it is what
-    the audit event, the metrics and the documentation call it.
+    the audit event, the metrics and the documentation call it. `is_recorded` where what was signed had been committed
+    before it failed: nobody is told then that nothing was signed.
     """
 
     rule = "error"
+    is_recorded = False
 
     def __init__(self, detail: str, *, rule: str | None = None) -> None:
         super().__init__(detail)
@@ -131,14 +133,15 @@ class NotPermitted(Refused):
 
 class SecondPersonNeeded(NotPermitted):
     """One entitled person signed, and the kind of change takes two. `kind` is a key of `services.two_persons.RULES`;
-    `group_ids` are the groups of what would be changed."""
+    `group_ids` are the groups of what would be changed, `least_role` is the least that may make it in these."""
 
     rule = "two-persons"
 
-    def __init__(self, detail: str, *, kind: str, group_ids: tuple[int, ...]) -> None:
+    def __init__(self, detail: str, *, kind: str, group_ids: tuple[int, ...], least_role: str) -> None:
         super().__init__(detail)
         self.kind = kind
         self.group_ids = group_ids
+        self.least_role = least_role
 
 
 class ProfileRefused(Refused):

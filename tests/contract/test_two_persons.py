@@ -18,7 +18,7 @@ from certuary.services.record_gate import RecordGate
 from certuary.services.switch_rule import switch_rule
 from certuary.services.two_persons import Approved, as_requested, digest_of, rule_states
 from certuary.services.verify_seals import verify_seals
-from certuary.store.approvals import list_approvals, waiting_approvals
+from certuary.store.approvals import list_approvals
 from certuary.store.records import DjangoRecordStore
 from tests.contract.rows import new_store, sql
 from tests.memory_records import MARKER, FixedClock
@@ -74,7 +74,7 @@ def ask(deps: ChangeDeps) -> Record:
     with pytest.raises(SecondPersonNeeded) as needed:
         add_group(ROOT_USER, "Plant", replace(deps, may_ask=True))
     ask_for_approval(ROOT_USER, WANTED, needed.value, deps)
-    return waiting_approvals(10)[0]
+    return list_approvals(waiting=True, before=None, limit=10)[0]
 
 
 def approve(approval: Record, deps: ChangeDeps) -> None:
@@ -87,7 +87,7 @@ def test_the_second_signature_makes_the_change_and_ends_the_request(deps: Change
     assert deps.records.find("group", name="Plant") is None
     approve(approval, deps)
     assert deps.records.find("group", name="Plant") is not None
-    assert waiting_approvals(10) == ()
+    assert list_approvals(waiting=True, before=None, limit=10) == ()
     (decided,) = list_approvals(waiting=False, before=None, limit=10)
     gate = gate_of(deps)
     assert gate.check_alone(decided).signer == "second"
@@ -106,7 +106,7 @@ def test_a_change_that_fails_leaves_the_request_waiting(deps: ChangeDeps) -> Non
     approved = Approved(record=approval, digest=digest_of(approval))
     with pytest.raises(ZeroDivisionError):
         add_and_fail(replace(signed_by(SECOND, deps), approval=approved))
-    assert [one.id for one in waiting_approvals(10)] == [approval.id]
+    assert [one.id for one in list_approvals(waiting=True, before=None, limit=10)] == [approval.id]
     approve(approval, deps)
 
 
@@ -124,7 +124,7 @@ def test_a_request_that_was_altered_makes_nothing(statement: str, deps: ChangeDe
     ask(deps)
     sql(statement)
     with pytest.raises(InvalidSeal):
-        approve(waiting_approvals(10)[0], deps)
+        approve(list_approvals(waiting=True, before=None, limit=10)[0], deps)
     assert deps.records.find("group", name="Plant") is None
     assert list(verify_seals(deps.records, gate_of(deps), lambda: None, dict))
 
@@ -151,7 +151,10 @@ def test_pages_of_requests_go_by_their_number(deps: ChangeDeps) -> None:
     asked = [ask(deps) for _ in range(3)]
     assert isinstance(deps.records, DjangoRecordStore)
     reject_approval(SECOND, asked[1], "no", signed_by(SECOND, deps))
-    assert [one.id for one in waiting_approvals(10)] == [asked[2].id, asked[0].id]
+    assert [one.id for one in list_approvals(waiting=True, before=None, limit=10)] == [
+        asked[2].id,
+        asked[0].id,
+    ]
     before = int(asked[2].id)
     assert [one.id for one in list_approvals(waiting=True, before=before, limit=10)] == [asked[0].id]
     assert [one.values["reason"] for one in list_approvals(waiting=False, before=None, limit=1)] == ["no"]

@@ -29,7 +29,7 @@ from certuary.errors import InvalidSeal, InvalidValue
 SECRET_COLUMNS: Final = frozenset({"password_hash", "signing_key", "content"})
 """In a statement by their digest, so that a statement can be shown to anybody who may see the record."""
 
-LATER_COLUMNS: Final = frozenset({"authenticators", "must_change_password", "identities"})
+LATER_COLUMNS: Final = frozenset({"authenticators", "must_change_password", "identities", "least_role"})
 """Columns younger than the first seals: a statement has them only when they hold something, so that older seals, which
 were made without them, still hold. Empty, false and absent mean the same of each."""
 

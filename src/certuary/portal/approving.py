@@ -12,16 +12,18 @@ from typing import Final
 from django.http import HttpRequest
 
 from certuary.errors import CertuaryError, InvalidSeal, NotFound, SecondPersonNeeded
+from certuary.portal.access import rule_of
 from certuary.portal.deps import deps_of
 from certuary.portal.scope import Scope
+from certuary.portal.seal_problems import missing_entry
 from certuary.portal.signing import Content, Done, Review, SignedChange
 from certuary.services.approvals import Wanted, ask_for_approval, may_decide
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.entitlement import Actor
 from certuary.services.ports import Record
-from certuary.services.record_gate import RecordGate
-from certuary.services.two_persons import RuleState, is_expired, rule_states
-from certuary.store.approvals import waiting_approvals
+from certuary.services.record_gate import RecordGate, name_of
+from certuary.services.two_persons import PREFIX, RuleState, rule_states
+from certuary.store.approvals import waiting_now
 
 URL: Final = "/approvals/"
 _COUNTED: Final = 100
@@ -79,6 +81,15 @@ def find_waiting(request: HttpRequest, number: int) -> Record:
     return record
 
 
+def is_waiting(request: HttpRequest, number: int) -> bool:
+    """Whether it can be decided yet."""
+    try:
+        find_waiting(request, number)
+    except CertuaryError:
+        return False
+    return True
+
+
 def review_again(change: SignedChange | None, approval: Record, request: HttpRequest) -> Review:
     """What the change would do now, as the second person sees it."""
     if change is None:
@@ -104,14 +115,11 @@ def may_decide_here(request: HttpRequest, approval: Record) -> bool:
 
 def count_to_decide(request: HttpRequest) -> int:
     """For the navigation. Of very many the first hundred."""
-    if getattr(request.user, "role", None) is None:
+    decides = rule_of("approval-approve")
+    if decides is None or not decides(getattr(request.user, "role", "")):
         return 0
-    now = deps_of(request).clock.now()
-    return sum(
-        1
-        for approval in waiting_approvals(_COUNTED)
-        if may_decide_here(request, approval) and not is_expired(approval, now)
-    )
+    actor = actor_here(request)
+    return sum(may_decide(actor, values) for values in waiting_now(deps_of(request).clock.now(), _COUNTED))
 
 
 def rules_now(request: HttpRequest) -> dict[str, RuleState]:
@@ -122,14 +130,29 @@ def rules_now(request: HttpRequest) -> dict[str, RuleState]:
 
 def takes_two(request: HttpRequest, kind: str, content: Content) -> bool:
     """Whether a signature would only ask. Not where nothing can be said: then signing says it."""
-    subject = kind.split("-")[0]
-    named = str(content.get({"seal": "kind", "switch": "rule"}.get(subject, ""), subject))
-    rule = _RULE_OF.get(named, named)
     try:
-        states = rules_now(request)
+        rule, states = _rule_of(request, kind, content), rules_now(request)
     except CertuaryError:
         return False
     return rule in states and states[rule].is_on
+
+
+def _rule_of(request: HttpRequest, kind: str, content: Content) -> str:
+    """As `services.two_persons.rule_for`, by what a change is called here."""
+    subject = kind.split("-")[0]
+    if subject == "seal" and content["kind"] == "switch":
+        return _name_of_switch(request, int(content["id"])).removeprefix(PREFIX)
+    named = str(content.get({"seal": "kind", "switch": "rule"}.get(subject, ""), subject))
+    return _RULE_OF.get(named, named)
+
+
+def _name_of_switch(request: HttpRequest, number: int) -> str:
+    """By the manifest where its row is gone."""
+    switch = deps_of(request).records.find("switch", id=number)
+    if switch is not None:
+        return name_of(switch)
+    entry = missing_entry(request, "switch", number)
+    return "" if entry is None else entry.name
 
 
 _RULE_OF: Final = {"label": "profile", "certificate": "revocation", "identity": "user"}

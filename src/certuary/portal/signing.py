@@ -146,9 +146,18 @@ class Pending:
     kind: str
     content: Content
 
+    @property
+    def url(self) -> str:
+        return f"/confirm/{self.token}/"
+
 
 def propose(request: HttpRequest, kind: str, content: Mapping[str, Any]) -> str:
     """Keep a change until it is signed; gives the URL of its Verify and Confirm page."""
+    return keep(request, kind, dict(content)).url
+
+
+def keep(request: HttpRequest, kind: str, content: Content) -> Pending:
+    """Under a token of its own."""
     token = secrets.token_urlsafe(32)
     text = json.dumps(content)
     PendingChange.objects.filter(created_at__lt=timezone.now() - PATIENCE).delete()
@@ -160,7 +169,7 @@ def propose(request: HttpRequest, kind: str, content: Mapping[str, Any]) -> str:
         digest=_content_digest(token, kind, text),
         created_at=timezone.now(),
     )
-    return f"/confirm/{token}/"
+    return Pending(token=token, kind=kind, content=content)
 
 
 def find_pending(request: HttpRequest, token: str) -> Pending:

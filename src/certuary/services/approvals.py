@@ -50,6 +50,7 @@ def ask_for_approval(actor: Actor, wanted: Wanted, needed: SecondPersonNeeded, d
                 "requester": actor.name,
                 "requester_id": user.id,
                 "group_ids": list(needed.group_ids),
+                "least_role": needed.least_role,
                 "expires_at": changes.now + LIFETIME,
                 "state": WAITING,
                 "decided_by": "",
@@ -81,7 +82,7 @@ def withdraw_approval(actor: Actor, approval: Record, deps: ChangeDeps) -> None:
 
 
 def may_decide(actor: Actor, approval: Values) -> bool:
-    """Whether somebody is entitled to the change, and did not ask for it."""
+    """Whether somebody is entitled to the change, and did not ask for it: for approving and for rejecting alike."""
     if approval["requester"] == actor.name:
         return False
     try:

@@ -18,6 +18,8 @@ from certuary.services.change_deps import ChangeDeps, sealing_of
 from certuary.services.change_events import audit_row, change_detail
 from certuary.services.end_certificates import end_application_certificates, revocation_by
 from certuary.services.entitlement import (
+    CA_ADMINISTRATOR,
+    OFFICER,
     Actor,
     Values,
     check_is_ca_administrator,
@@ -44,6 +46,7 @@ from certuary.services.two_persons import (
     check_second_person,
     digest_of,
     groups_of,
+    least_role,
     rule_for,
     rule_states,
 )
@@ -80,8 +83,8 @@ def add_audit_event(actor: Actor, kind: str, target: str, detail: Values, deps: 
 
 def require_ca_administrator(actor: Actor, what: str, deps: ChangeDeps) -> None:
     """For what changes no record; a refusal is audited here, too."""
-    with change_records(actor, deps):
-        check_is_ca_administrator(actor, what)
+    with change_records(actor, deps) as changes:
+        changes.require_ca_administrator(what)
 
 
 class RecordChanges:
@@ -96,6 +99,7 @@ class RecordChanges:
         self._forgotten: list[Key] = []
         self._rules: dict[str, RuleState] = {}
         self._needed: dict[str, dict[int, None]] = {}
+        self._roles: set[str] = set()
         self.now = deps.clock.now()
 
     @property
@@ -105,6 +109,11 @@ class RecordChanges:
 
     def find(self, kind: RecordKind, **match: object) -> Record | None:
         return self._transaction.find(kind, **match)
+
+    def require_ca_administrator(self, what: str) -> None:
+        """For changes that take more than their record would. Where they take two persons, they take two of them."""
+        check_is_ca_administrator(self._actor, what)
+        self._roles.add(CA_ADMINISTRATOR)
 
     def create(self, kind: RecordKind, values: Values) -> Record:
         """A profile's values are its name and its TOML, which becomes version 1."""
@@ -143,7 +152,7 @@ class RecordChanges:
 
         `Conflict` when the row is not what was read: nobody signs what they were not shown.
         """
-        check_is_ca_administrator(self._actor, "signing a record as it stands")
+        self.require_ca_administrator("signing a record as it stands")
         current = self._transaction.find(record.kind, id=record.id)
         if current is None or current.values != record.values:
             raise Conflict(f"{name_of(record)!r} was changed in the meantime; look at it again")
@@ -153,7 +162,7 @@ class RecordChanges:
 
     def forget(self, kind: RecordKind, name: str) -> None:
         """Expect a record no more whose row is gone. `NotFound` when none of that name is missing."""
-        check_is_ca_administrator(self._actor, "accepting that a record is gone")
+        self.require_ca_administrator("accepting that a record is gone")
         for number, entry in self._open_gate().entries(kind).items():
             if entry.name == name and self._transaction.find(kind, id=number) is None:
                 self._note_rule(kind, None, {"name": name})
@@ -193,6 +202,7 @@ class RecordChanges:
         check_may_revoke(self._actor, group_id)
         if self._actor.kind == "user":
             self._need("revocation", () if group_id is None else (group_id,))
+            self._roles.add(OFFICER)
         revocation = revocation_by(
             self._actor, self._deps, certificate.authority_id, certificate.serial, reason
         )
@@ -250,6 +260,8 @@ class RecordChanges:
                 f"changes of this kind take two persons here: {_titles(self._needed)}",
                 kind=next(iter(self._needed)),
                 group_ids=tuple(group_ids),
+                # Of changes that take different roles, only a CA Administrator may make all.
+                least_role=next(iter(self._roles)) if len(self._roles) == 1 else CA_ADMINISTRATOR,
             )
 
     def order_certificate(self, application: Record, order: SignedOrder, detail: Values) -> None:
@@ -277,8 +289,12 @@ class RecordChanges:
     def _note_rule(self, kind: RecordKind, before: Values | None, after: Values | None) -> None:
         """Before the change is written: it may be one of the switches."""
         rule = rule_for(self._actor, kind, before, after)
-        if rule is not None:
-            self._need(rule, groups_of(kind, before, after))
+        if rule is None:
+            return
+        self._need(rule, groups_of(kind, before, after))
+        # A record that is adopted or forgotten may hold anything, or nothing but its name.
+        if CA_ADMINISTRATOR not in self._roles:
+            self._roles.add(least_role(kind, before, after))
 
     def _need(self, rule: str, group_ids: tuple[int, ...]) -> None:
         state = self.rules().get(rule)

@@ -10,7 +10,7 @@ from certuary.core.identity import MOST, Identity, identities_from_json
 from certuary.errors import AlreadyExists, Conflict, NotFound
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import RecordChanges, change_records
-from certuary.services.entitlement import Actor, check_is_ca_administrator
+from certuary.services.entitlement import Actor
 from certuary.services.find_record import find_named
 from certuary.services.ports import Record
 
@@ -23,7 +23,7 @@ def bind_identity(actor: Actor, name: str, identity: Identity, deps: ChangeDeps)
     """`AlreadyExists` when it is this user's, or another's: an identity is one person."""
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
-        check_is_ca_administrator(actor, "binding an identity to a user")
+        changes.require_ca_administrator("binding an identity to a user")
         _refuse_own_where_two(actor, name, changes, deps)
         _refuse_taken(identity, deps)
         known = identities_of(_as_it_is(user, changes))
@@ -36,7 +36,7 @@ def unbind_identity(actor: Actor, name: str, identity: Identity, deps: ChangeDep
     """Sessions that it opened end with their next request."""
     user = find_named(deps.records, "user", name)
     with change_records(actor, deps) as changes:
-        check_is_ca_administrator(actor, "taking an identity away from a user")
+        changes.require_ca_administrator("taking an identity away from a user")
         _refuse_own_where_two(actor, name, changes, deps)
         known = identities_of(_as_it_is(user, changes))
         left = [one.to_json() for one in known if one.key != identity.key]

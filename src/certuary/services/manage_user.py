@@ -15,7 +15,6 @@ from certuary.services.entitlement import (
     CA_ADMINISTRATOR,
     Actor,
     actor_of,
-    check_is_ca_administrator,
     parse_role,
     sees_everything,
 )
@@ -142,7 +141,7 @@ def set_user_password(
     }
     with change_records(actor, deps) as changes:
         if not is_own:
-            check_is_ca_administrator(actor, "giving somebody else a new password")
+            changes.require_ca_administrator("giving somebody else a new password")
         record = changes.update(user, values)
     return UserSaved(record=record, generated_password=new if password is None else None)
 
@@ -187,7 +186,7 @@ def remove_authenticators(actor: Actor, name: str, deps: ChangeDeps) -> Record:
             "another CA Administrator removes your second factors here; see My account for your own"
         )
     with change_records(actor, deps) as changes:
-        check_is_ca_administrator(actor, "removing somebody's second factors")
+        changes.require_ca_administrator("removing somebody's second factors")
         changes.drop_authenticators(user)
         return changes.update(user, {"authenticators": []})
 
@@ -239,7 +238,7 @@ def declare_key_compromised(
     gate = RecordGate.open(deps.records, sealing.trust, sealing.high_water)
     signed = signed_with(certificate, since, deps.records, gate)
     with change_records(actor, deps) as changes:
-        check_is_ca_administrator(actor, "declaring a signing key compromised")
+        changes.require_ca_administrator("declaring a signing key compromised")
         known = user.values["compromised_keys"]
         keys = dict(known) if isinstance(known, dict) else {}
         keys[seals.fingerprint(certificate)] = seals.moment_text(since)

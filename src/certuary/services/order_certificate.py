@@ -32,7 +32,14 @@ from certuary.core.certificate_order import ORDER_LIFETIME, CertificateOrder
 from certuary.core.names import alternative_names_text, subject_text
 from certuary.core.pkcs12 import pack_pkcs12
 from certuary.core.values import SERIAL_RANDOM_OCTETS, make_serial
-from certuary.errors import DatabaseDown, InvalidValue, MalformedCertificate, OrderRefused, OrderUnanswered
+from certuary.errors import (
+    CertuaryError,
+    DatabaseDown,
+    InvalidValue,
+    MalformedCertificate,
+    OrderRefused,
+    OrderUnanswered,
+)
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import change_records
 from certuary.services.end_certificates import withdraw_order
@@ -120,8 +127,8 @@ def rehearse_order(wanted: CertificateWanted, deps: OrderDeps) -> CertificatePla
 def order_certificate(
     actor: Actor, wanted: CertificateWanted, deps: ChangeDeps, order_deps: OrderDeps
 ) -> ClientCertificate:
-    """`OrderRefused` says by its rule what the worker found; `OrderUnanswered` that there was none. Blocking, for up to
-    `PATIENCE_SECONDS`."""
+    """`OrderRefused` says by its rule what the worker found; `OrderUnanswered` that there was none: both once the order
+    is committed. Blocking, for up to `PATIENCE_SECONDS`."""
     application = find_named(deps.records, "application", wanted.application)
     profile = find_profile(deps.records, wanted.profile)
     key = KEY_TYPES[_key_type(wanted)].generate()
@@ -129,10 +136,14 @@ def order_certificate(
         order = _make_order(application, profile, _make_request(wanted, key), deps)
         signed = _sign(order, changes.sealing)
         changes.order_certificate(application, signed, _detail(wanted, profile))
-    outcome = _wait(order, order_deps) or _withdraw(actor, order, deps, order_deps)
-    if outcome.serial is None or outcome.authority_id is None:
-        raise OrderRefused.of(outcome.reason, outcome.detail)
-    return _pack(key, outcome, application, deps, order_deps)
+    try:
+        outcome = _wait(order, order_deps) or _withdraw(actor, order, deps, order_deps)
+        if outcome.serial is None or outcome.authority_id is None:
+            raise OrderRefused.of(outcome.reason, outcome.detail)
+        return _pack(key, outcome, application, deps, order_deps)
+    except CertuaryError as problem:
+        problem.is_recorded = True  # the order, and the approval that it used up
+        raise
 
 
 def _named(wanted: CertificateWanted, snapshot: Snapshot) -> tuple[Application, ActiveProfile]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from certuary.errors import Conflict, InvalidSeal, InvalidValue
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import change_records
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, check_is_ca_administrator
+from certuary.services.entitlement import CA_ADMINISTRATOR, Actor
 from certuary.services.find_record import nearest
 from certuary.services.ports import Record
 from certuary.services.two_persons import RULES, switch_name
@@ -15,7 +15,7 @@ def switch_rule(actor: Actor, rule: str, *, enabled: bool, deps: ChangeDeps) -> 
     """`Conflict` when it is so already, or when there would be nobody to be the second person."""
     name = switch_name(parse_rule(rule))
     with change_records(actor, deps) as changes:
-        check_is_ca_administrator(actor, "a security switch")
+        changes.require_ca_administrator("a security switch")
         state = changes.rules()[rule]
         if state.problem:
             raise InvalidSeal(f"the switch counts as on, since it cannot be believed: {state.problem}")

@@ -14,7 +14,15 @@ from typing import Final, Protocol
 
 from certuary.core.seal import Seal
 from certuary.errors import Conflict, InvalidSeal, NotFound, NotPermitted
-from certuary.services.entitlement import CA_ADMINISTRATOR, Actor, Values, actor_of, is_own_access
+from certuary.services.entitlement import (
+    ADMINISTRATOR,
+    CA_ADMINISTRATOR,
+    Actor,
+    Values,
+    actor_of,
+    check_may_change,
+    is_own_access,
+)
 from certuary.services.ports import Record, RecordKind
 from certuary.services.record_gate import RecordGate
 from certuary.services.trusted_feed import MISSING
@@ -91,6 +99,18 @@ def rule_for(actor: Actor, kind: RecordKind, before: Values | None, after: Value
         name = str((before or after or {}).get("name", ""))
         return name.removeprefix(PREFIX) if name.startswith(PREFIX) else None
     return _RULE_OF.get(kind)
+
+
+def least_role(kind: RecordKind, before: Values | None, after: Values | None) -> str:
+    """Which role may make a change, when everything that it is about is of its groups."""
+    groups = frozenset(groups_of(kind, before, after))
+    try:
+        check_may_change(
+            Actor(name="", role=ADMINISTRATOR, group_ids=groups), kind, before=before, after=after
+        )
+    except NotPermitted:
+        return CA_ADMINISTRATOR
+    return ADMINISTRATOR
 
 
 def groups_of(kind: RecordKind, *states: Values | None) -> tuple[int, ...]:

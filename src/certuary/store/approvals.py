@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from certuary.services.ports import Record
 from certuary.store import record_rows
@@ -10,9 +11,9 @@ from certuary.store.database import read
 from certuary.store.models import Approval
 
 
-def waiting_approvals(limit: int) -> tuple[Record, ...]:
-    """The newest."""
-    return list_approvals(waiting=True, before=None, limit=limit)
+def waiting_now(now: datetime, limit: int) -> tuple[Mapping[str, object], ...]:
+    """What tells who may decide the newest that have not expired. Those that cannot be read are left out."""
+    return read(lambda: _waiting_now(now, limit))
 
 
 def list_approvals(*, waiting: bool, before: int | None, limit: int) -> tuple[Record, ...]:
@@ -24,6 +25,23 @@ def approval_number(name: str) -> int | None:
     """Also of one that was decided."""
     numbers = Approval.objects.filter(name=name).values_list("id", flat=True)
     return read(numbers.first)
+
+
+def _waiting_now(now: datetime, limit: int) -> tuple[Mapping[str, object], ...]:
+    rows = Approval.objects.filter(removed_at__isnull=True, expires_at__gt=now).order_by("-id")
+    found = rows.values("kind", "requester", "group_ids", "least_role")
+    try:
+        return tuple(found[:limit])
+    except record_rows.UNREADABLE:
+        numbers = list(rows.values_list("id", flat=True)[:limit])
+    return tuple(row for number in numbers for row in _readable(found.filter(id=number)))
+
+
+def _readable(rows: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    try:
+        return list(rows)
+    except record_rows.UNREADABLE:
+        return []
 
 
 def _list(waiting: bool, before: int | None, limit: int) -> tuple[Record, ...]:  # named above

@@ -8,12 +8,21 @@ from datetime import timedelta
 
 import pytest
 
+from certuary.core.identity import OidcIdentity
 from certuary.errors import Conflict, InvalidSeal, InvalidValue, NotFound, NotPermitted, SecondPersonNeeded
 from certuary.services.approvals import LIFETIME, Wanted, ask_for_approval, may_decide, reject_approval
 from certuary.services.change_deps import ChangeDeps
 from certuary.services.change_record import change_records
-from certuary.services.entitlement import CA_ADMINISTRATOR, INSTALLER, OFFICER, Actor
+from certuary.services.entitlement import ADMINISTRATOR, CA_ADMINISTRATOR, INSTALLER, OFFICER, Actor
 from certuary.services.manage_group import add_group, add_label
+from certuary.services.manage_identity import bind_identity
+from certuary.services.manage_user import (
+    NewUser,
+    add_user,
+    declare_key_compromised,
+    remove_authenticators,
+    set_user_password,
+)
 from certuary.services.ports import Record
 from certuary.services.switch_rule import switch_rule
 from certuary.services.two_persons import (
@@ -26,7 +35,14 @@ from certuary.services.two_persons import (
     rule_states,
 )
 from tests.memory_records import NOW, FixedClock, MemoryRecords
-from tests.unit.services.change_fixtures import ADMIN_1, AUDITOR_1, OFFICER_1, installation, kinds_of
+from tests.unit.services.change_fixtures import (
+    ADMIN_1,
+    AUDITOR_1,
+    OFFICER_1,
+    PASSWORDS,
+    installation,
+    kinds_of,
+)
 from tests.unit.services.sealing import (
     ROOT_USER,
     certificate_for,
@@ -38,6 +54,7 @@ from tests.unit.services.sealing import (
 
 SECOND = Actor(name="second", role=CA_ADMINISTRATOR)
 SHOWN = '["A new group", [], []]'
+WANTED = Wanted(change="group-new", title="A new group", content='{"name": "Third"}', shown=SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +72,7 @@ class Place:
     def ask(self) -> Record:
         with pytest.raises(SecondPersonNeeded) as needed:
             add_group(ROOT_USER, "Third", replace(self.deps, may_ask=True))
-        wanted = Wanted(change="group-new", title="A new group", content='{"name": "Third"}', shown=SHOWN)
-        asked = ask_for_approval(ROOT_USER, wanted, needed.value, self.deps)
+        asked = ask_for_approval(ROOT_USER, WANTED, needed.value, self.deps)
         return self.records.rows["approval", asked.id]
 
     def approve(self, approval: Record, deps: ChangeDeps | None = None, actor: Actor = SECOND) -> None:
@@ -293,6 +309,7 @@ def test_the_groups_of_a_change_are_those_before_and_after() -> None:
         (ADMIN_1, "application", [1], True),
         (ADMIN_1, "application", [1, 2], False),
         (ADMIN_1, "application", [], False),
+        (ADMIN_1, "application", [[1]], False),
         (ADMIN_1, "profile", [], True),
         (ADMIN_1, "revocation", [1], False),
         (ADMIN_1, "authority", [1], False),
@@ -306,9 +323,83 @@ def test_the_groups_of_a_change_are_those_before_and_after() -> None:
 def test_who_may_make_a_change_may_approve_it(
     actor: Actor, kind: str, group_ids: object, allowed: bool
 ) -> None:
-    values = {"kind": kind, "group_ids": group_ids, "requester": "root-user"}
+    role = OFFICER if kind == "revocation" else ADMINISTRATOR
+    values = {"kind": kind, "group_ids": group_ids, "least_role": role, "requester": "root-user"}
     assert may_decide(actor, values) is allowed
     assert not may_decide(actor, {**values, "requester": actor.name})
+    for least in ("", CA_ADMINISTRATOR, "another", None):
+        assert may_decide(actor, {**values, "least_role": least}) is (actor is SECOND)
+
+
+def alter_a_label(place: Place) -> Record:
+    (label,) = place.records.all("label")
+    return place.records.update("label", label.id, {"name": "altered"})
+
+
+def adopt_a_label(place: Place) -> None:
+    altered = alter_a_label(place)
+    with change_records(ROOT_USER, place.deps) as changes:
+        changes.adopt(altered)
+
+
+def forget_a_label(place: Place) -> None:
+    (label,) = place.records.all("label")
+    del place.records.rows["label", label.id]
+    with change_records(ROOT_USER, place.deps) as changes:
+        changes.forget("label", "plant")
+
+
+def add_user_of_1(place: Place, role: str) -> None:
+    new = NewUser(name="eve", role=role, groups=("GRP_001",), password=None)
+    add_user(ROOT_USER, new, PASSWORDS, place.deps)
+
+
+IDENTITY = OidcIdentity(issuer="https://id.example", claim="sub", subject="1")
+LEAST_ROLES: dict[str, tuple[str, Callable[[Place], object]]] = {
+    "switch off": (
+        CA_ADMINISTRATOR,
+        lambda at: switch_rule(ROOT_USER, "profile", enabled=False, deps=at.deps),
+    ),
+    "adopt": (CA_ADMINISTRATOR, adopt_a_label),
+    "forget": (CA_ADMINISTRATOR, forget_a_label),
+    "password": (
+        CA_ADMINISTRATOR,
+        lambda at: set_user_password(ROOT_USER, "officer-1", None, PASSWORDS, at.deps),
+    ),
+    "second factors": (
+        CA_ADMINISTRATOR,
+        lambda at: remove_authenticators(ROOT_USER, "officer-1", at.deps),
+    ),
+    "compromised": (
+        CA_ADMINISTRATOR,
+        lambda at: declare_key_compromised(ROOT_USER, "officer-1", NOW, at.deps),
+    ),
+    "identity": (CA_ADMINISTRATOR, lambda at: bind_identity(ROOT_USER, "officer-1", IDENTITY, at.deps)),
+    "an administrator": (CA_ADMINISTRATOR, lambda at: add_user_of_1(at, ADMINISTRATOR)),
+    "a group": (CA_ADMINISTRATOR, lambda at: add_group(ROOT_USER, "Third", at.deps)),
+    "an officer": (ADMINISTRATOR, lambda at: add_user_of_1(at, OFFICER)),
+    "a label": (ADMINISTRATOR, lambda at: add_label(ROOT_USER, "fine", "tls-device", at.deps)),
+}
+
+
+@pytest.mark.parametrize("change", LEAST_ROLES)
+def test_an_administrator_decides_what_an_administrator_may_change(change: str, place: Place) -> None:
+    put_user(place.records, place.deps, OFFICER_1)
+    for rule in ("profile", "user"):
+        switch_rule(ROOT_USER, rule, enabled=True, deps=place.deps)
+    role, make = LEAST_ROLES[change]
+    before = dict(place.records.rows)
+    with pytest.raises(SecondPersonNeeded) as needed:
+        make(place)
+    assert needed.value.least_role == role
+    place.records.rows = before
+    asked = ask_for_approval(ROOT_USER, WANTED, needed.value, place.deps)
+    approval = place.records.rows["approval", asked.id]
+    assert may_decide(ADMIN_1, approval.values) is (role == ADMINISTRATOR)
+    if role == CA_ADMINISTRATOR:
+        with pytest.raises(NotPermitted):
+            reject_approval(ADMIN_1, approval, "why", signed_by(ADMIN_1, place.deps))
+    reject_approval(SECOND, approval, "why", place.second)
 
 
 def test_who_asked_is_not_the_second_person_with_a_new_key(place: Place) -> None:

@@ -155,7 +155,7 @@ def _approval_about(portal: Portal, group: Record) -> Record:
     actor, deps = portal.changes_as()
     wanted = Wanted(change="application-new", title=f"A new {APPLICATION}", content="{}", shown="[]")
     assert isinstance(group.id, int)
-    needed = SecondPersonNeeded("two", kind="application", group_ids=(group.id,))
+    needed = SecondPersonNeeded("two", kind="application", group_ids=(group.id,), least_role="administrator")
     return ask_for_approval(actor, wanted, needed, deps)
 
 

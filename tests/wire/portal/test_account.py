@@ -371,7 +371,7 @@ def test_a_first_password_signs_nothing_but_its_replacement(
     assert "made up for you" in text_of(client.get("/"))
     answer = client.post_form("/groups/new/", {"name": "Line 1"})
     refused = confirm(client, answer["location"])
-    assert refused.status_code == 409
+    assert refused.status_code == 403
     assert "replace it" in text_of(refused)
     assert "group.added" not in portal.audit_kinds()[-2:]
 

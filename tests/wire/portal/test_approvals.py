@@ -22,6 +22,7 @@ from certuary.services.manage_user import (
     set_user_password,
 )
 from certuary.services.ports import Record
+from certuary.services.record_gate import RecordGate
 from certuary.services.register_application import Grants, NewApplication, register_application
 from certuary.services.switch_rule import switch_rule
 from certuary.services.two_persons import RULES, Approved, digest_of
@@ -82,9 +83,9 @@ def ask(client: PortalClient, confirm: Confirm, **changes: str) -> Record:
 
 
 def waiting() -> tuple[Record, ...]:
-    from certuary.store.approvals import waiting_approvals
+    from certuary.store.approvals import list_approvals
 
-    return waiting_approvals(100)
+    return list_approvals(waiting=True, before=None, limit=100)
 
 
 def approve(client: PortalClient, approval: Record, confirm: Confirm, password: str = PASSWORD) -> Any:
@@ -156,7 +157,7 @@ def test_who_asked_does_not_approve_it(ruled: Portal, client: PortalClient, conf
         not in text_of(client.get(f"/approvals/{approval.id}/")).split("History")[0].split("State")[0]
     )
     answer = approve(client, approval, confirm)
-    assert answer.status_code == 409
+    assert answer.status_code == 403
     assert "another user does" in text_of(answer)
     assert application(ruled) is None
 
@@ -165,7 +166,7 @@ def test_who_asked_does_not_approve_it_in_a_second_browser(
     ruled: Portal, client: PortalClient, confirm: Confirm
 ) -> None:
     approval = ask(client, confirm)
-    assert approve(signed_in("admin"), approval, confirm).status_code == 409
+    assert approve(signed_in("admin"), approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -176,7 +177,7 @@ def test_a_second_person_who_may_not_make_the_change_does_not_approve_it(
     other_group = sign_in("administrator", ("GRP_002",))
     assert other_group.get(f"/approvals/{approval.id}/").status_code == 404
     officer = sign_in("officer", ("GRP_001",))
-    assert approve(officer, approval, confirm).status_code == 409
+    assert approve(officer, approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -258,7 +259,7 @@ def test_who_may_do_less_by_now_has_asked_in_vain(
     actor, deps = ruled.changes_as()
     change_user(actor, "administrator-grp_001", role="officer", groups=["GRP_001"], deps=deps)
     answer = approve(boss, approval, confirm)
-    assert answer.status_code == 409
+    assert answer.status_code == 403
     assert "may do less now" in text_of(answer)
     assert application(ruled) is None
 
@@ -269,7 +270,7 @@ def test_who_was_disabled_has_asked_in_vain(
     approval = ask(sign_in("administrator", ("GRP_001",)), confirm)
     actor, deps = ruled.changes_as()
     set_user_enabled(actor, "administrator-grp_001", enabled=False, deps=deps)
-    assert approve(boss, approval, confirm).status_code == 409
+    assert approve(boss, approval, confirm).status_code == 403
     assert application(ruled) is None
 
 
@@ -299,7 +300,7 @@ def test_it_is_withdrawn_by_who_asked_and_by_nobody_else(
 ) -> None:
     approval = ask(client, confirm)
     url = f"/approvals/{approval.id}/withdraw/"
-    assert confirm(boss, boss.post_form(url, {}, page="/").url).status_code == 409
+    assert confirm(boss, boss.post_form(url, {}, page="/").url).status_code == 403
     assert confirm(client, client.post_form(url, {}, page="/").url).status_code == 302
     assert waiting() == ()
     assert len(events(ruled, "approval.withdrawn")) == 1
@@ -342,7 +343,7 @@ def test_the_switch_is_turned_on_by_one_and_off_by_two(
     approval = waiting()[0]
     assert answer.url == f"/approvals/{approval.id}/"
     ask(client, confirm)
-    assert approve(client, approval, confirm).status_code == 409
+    assert approve(client, approval, confirm).status_code == 403
     assert approve(boss, approval, confirm).status_code == 302
     confirm(client, client.post_form("/applications/new/", {**FORM, "name": "p", "username": "p"}).url)
     assert application(portal, "p") is not None
@@ -466,6 +467,7 @@ def test_a_revocation_can_take_two(
     answer = confirm(officer, officer.post_form(f"/certificates/{serial}/revoke/", form).url)
     approval = waiting()[0]
     assert answer.url == f"/approvals/{approval.id}/"
+    assert approval.values["least_role"] == "officer"
     assert events(portal, "certificate.revoked") == []
     assert approve(boss, approval, confirm).status_code == 302
     event = events(portal, "certificate.revoked")[0]
@@ -490,6 +492,26 @@ def test_the_navigation_counts_what_waits_for_the_viewer(
     assert "waiting for you" not in text_of(sign_in("auditor", ("GRP_001",)).get("/"))
 
 
+def test_an_administrator_does_not_decide_what_takes_a_ca_administrator(
+    portal: Portal, client: PortalClient, boss: PortalClient, sign_in: SignIn, confirm: Confirm
+) -> None:
+    turn_on(portal, "profile")
+    turned_off = {"rule": "profile", "enabled": "off"}
+    confirm(client, client.post_form("/switches/set/", turned_off, page="/switches/").url)
+    approval = waiting()[0]
+    url = f"/approvals/{approval.id}/"
+    administrator = sign_in("administrator", ("GRP_001",))
+    assert "waiting for you" not in text_of(administrator.get("/"))
+    assert "it waits for you" not in text_of(administrator.get(url))
+    assert "Somebody who may" in text_of(administrator.get("/approvals/"))
+    assert approve(administrator, approval, confirm).status_code == 403
+    rejection = administrator.post_form(f"{url}reject/", {"reason": "mine alone"})
+    assert confirm(administrator, rejection.url).status_code == 403
+    assert len(waiting()) == 1
+    assert "1 waiting for you" in text_of(boss.get("/"))
+    assert approve(boss, approval, confirm).url == "/switches/"
+
+
 def test_the_first_person_is_told_that_it_takes_two(
     ruled: Portal, client: PortalClient, confirm: Confirm
 ) -> None:
@@ -497,6 +519,88 @@ def test_the_first_person_is_told_that_it_takes_two(
     assert "This takes two persons." in text_of(page)
     page = client.get(client.post_form("/groups/new/", {"name": "x"}).url)
     assert "This takes two persons." not in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("statement", "action"),
+    [
+        ("UPDATE security_switches SET enabled = FALSE", "sign"),
+        ("DELETE FROM security_switches", "forget"),
+    ],
+)
+def test_that_a_broken_switch_takes_two_is_told_before_it_is_signed(
+    statement: str, action: str, ruled: Portal, client: PortalClient, confirm: Confirm
+) -> None:
+    switch = ruled.stores.records.find("switch", name="two-persons.application")
+    assert switch is not None
+    ruled.execute(statement)
+    url = client.post_form(f"/seals/switch/{switch.id}/{action}/", {}, page="/").url
+    assert "This takes two persons." in text_of(client.get(url))
+    assert confirm(client, url).url.startswith("/approvals/")
+
+
+def queries_of(client: PortalClient, url: str, **form: str) -> list[str]:
+    """What a page asks the database about approvals."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    page = client.get("/")
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.post_form_from(page, url, form) if form else client.get(url)
+    assert answer.status_code == 200
+    return [query["sql"] for query in queries if 'FROM "approvals"' in query["sql"]]
+
+
+def test_counting_what_waits_reads_no_more_than_it_needs(
+    ruled: Portal, client: PortalClient, boss: PortalClient, sign_in: SignIn, confirm: Confirm
+) -> None:
+    ask(client, confirm)
+    asked = queries_of(boss, "/profiles/")
+    assert len(asked) == 1
+    assert '"content"' not in asked[0]
+    assert queries_of(sign_in("auditor", ("GRP_001",)), "/profiles/") == [], "decides nothing"
+    fragment = "/applications/understand/networks/"
+    assert queries_of(boss, fragment, networks="10.0.0.0/24") == [], "has no navigation"
+
+
+def test_a_request_that_expired_is_counted_no_more(
+    ruled: Portal, client: PortalClient, boss: PortalClient, confirm: Confirm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certuary.services.approvals.LIFETIME", timedelta(0))
+    ask(client, confirm)
+    assert "waiting for you" not in text_of(boss.get("/"))
+
+
+def gates_of(client: PortalClient, url: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many times a page reads the manifest."""
+    opened, read = list[None](), RecordGate.open
+
+    def counted(*arguments: Any) -> RecordGate:
+        opened.append(None)
+        return read(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordGate, "open", counted)
+        assert client.get(url).status_code == 200
+    return len(opened)
+
+
+def test_the_switches_are_judged_by_one_manifest_however_many_were_switched(
+    ruled: Portal, client: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gates_of(client, "/switches/", monkeypatch)
+    turn_on(ruled, "group")
+    turn_on(ruled, "profile")
+    assert gates_of(client, "/switches/", monkeypatch) == before
+
+
+def test_the_rules_are_read_for_an_empty_list_alone(
+    ruled: Portal, client: PortalClient, confirm: Confirm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = gates_of(client, "/approvals/", monkeypatch)
+    assert "These take two persons: External applications" in text_of(client.get("/approvals/"))
+    ask(client, confirm)
+    assert gates_of(client, "/approvals/", monkeypatch) == empty - 1
 
 
 def test_pages_stand_whatever_is_written_into_a_request(

@@ -32,7 +32,7 @@ def shell(portal: Portal) -> Shell:
 def asked(portal: Portal, username: str) -> str:
     actor, deps = portal.changes_as(username)
     wanted = Wanted(change="application-new", title="A new application", content="{}", shown="[]")
-    needed = SecondPersonNeeded("two", kind="application", group_ids=(1,))
+    needed = SecondPersonNeeded("two", kind="application", group_ids=(1,), least_role="administrator")
     return str(ask_for_approval(actor, wanted, needed, deps).values["name"])
 
 

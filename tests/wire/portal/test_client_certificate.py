@@ -182,10 +182,35 @@ def test_without_a_worker_it_says_so_and_the_order_is_never_fulfilled(
 
     monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
     page = order(client, application)
-    assert page.status_code == 409
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "no EST worker answered in time" in text_of(page)
+    assert "Your signature is on record" in text_of(page)
+    assert "Nothing was signed" not in text_of(page)
     assert portal.audit_kinds()[-2:] == ["certificate.ordered", "certificate.order-withdrawn"]
     assert portal.stores.orders.take(portal.deps.clock.now()) is None
+
+
+def test_without_a_worker_an_approved_order_is_used_up_and_leads_to_its_request(
+    portal: Portal,
+    client: PortalClient,
+    application: int,
+    confirm: Confirm,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from certuary.services import order_certificate
+
+    monkeypatch.setattr(order_certificate, "PATIENCE_SECONDS", 0.3)
+    boss = add_boss(portal)
+    turn_on(portal, "application")
+    confirm(client, propose(client, application).url)
+    approval = waiting()[0]
+    answer = approve(boss, approval, confirm)
+    assert answer.status_code == 302
+    assert answer.url == f"/approvals/{approval.id}/"
+    page = text_of(boss.get(answer.url))
+    assert "Your signature is on record" in page
+    assert "boss approved" in page
+    assert "Nothing was signed" not in page
 
 
 @pytest.mark.usefixtures("application")

@@ -163,7 +163,7 @@ def test_the_service_refuses_what_a_form_that_was_tampered_with_lets_through(
     assert record_of(client.username).role == ADMINISTRATOR
 
     officer = {"id": number_of("officer-grp_001"), "role": CA_ADMINISTRATOR, "groups": []}
-    assert confirm(client, propose(request, "user-change", officer)).status_code == 409
+    assert confirm(client, propose(request, "user-change", officer)).status_code == 403
     assert record_of("officer-grp_001").role == OFFICER
     assert "change.refused" in portal.audit_kinds()
 

@@ -27,7 +27,7 @@ from certuary.portal.forms.approvals import RejectForm
 from certuary.portal.history import history
 from certuary.portal.problem import problem_page
 from certuary.portal.role_words import role_in_words
-from certuary.portal.rows import SealStates
+from certuary.portal.rows import SealStates, moment_cell
 from certuary.portal.scope import Scope
 from certuary.portal.signing import content_of, propose, shown_groups
 from certuary.portal.tables import (
@@ -43,7 +43,7 @@ from certuary.portal.tables import (
 from certuary.portal.tables import (
     page_url as url_of_page,
 )
-from certuary.portal.templatetags.portal import moment, state
+from certuary.portal.templatetags.portal import state
 from certuary.portal.visible import visible
 from certuary.services.ports import Record
 from certuary.services.two_persons import RULES, WAITING, as_requested, digest_of, is_expired
@@ -92,7 +92,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
             ),
         ),
         empty_title="Nothing was decided yet" if decided else "Nothing waits for a second person",
-        empty_text=_explanation(request),
+        empty_text="" if found else _explanation(request),
     )
     context = {"title": "Approvals", "lead": "Changes that one person signed, and that take a second."}
     return table_response(request, "portal/list.html", table, context)
@@ -184,7 +184,8 @@ def _page(request: HttpRequest, *, waiting: bool) -> tuple[list[Record], int | N
 
 
 def _row(request: HttpRequest, approval: Record, states: SealStates) -> Row:
-    values, is_broken = approval.values, approval.removed_at is None and states.is_broken(approval)
+    values, asked_at = approval.values, approval.values["created_at"]
+    is_broken = approval.removed_at is None and states.is_broken(approval)
     seal = states.cell(approval) if approval.removed_at is None else _kept_seal(approval)
     return Row(
         cells=(
@@ -192,7 +193,7 @@ def _row(request: HttpRequest, approval: Record, states: SealStates) -> Row:
             Cell(text=_what(approval)),
             Cell(text=RULES.get(str(values["kind"]), visible(str(values["kind"])))),
             Cell(text=visible(str(values["requester"]))),
-            _moment_cell(values["created_at"]),
+            moment_cell(asked_at if isinstance(asked_at, datetime) else None),
             _state_cell(request, approval),
             seal,
         ),
@@ -223,10 +224,6 @@ def _state_cell(request: HttpRequest, approval: Record) -> Cell:
 
 def _kept_seal(approval: Record) -> Cell:
     return Cell(text="kept", url=f"/seals/approval/{approval.id}/")
-
-
-def _moment_cell(when: Any) -> Cell:
-    return Cell(text="" if when is None else when.isoformat(), html=moment(when))
 
 
 def _differs(request: HttpRequest, approval: Record) -> str:

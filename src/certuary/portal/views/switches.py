@@ -49,10 +49,11 @@ def switches(request: HttpRequest) -> HttpResponse:
     ]
     if may_switch:
         columns.append(Column(name="switch", title="Switch"))
+    states = SealStates(request)
     table = Table(
         caption="Two persons, by kind of change",
         columns=columns,
-        rows=[_row(request, rule, found, may_switch=may_switch) for rule, found in rules.items()],
+        rows=[_row(request, rule, found, states, may_switch=may_switch) for rule, found in rules.items()],
     )
     is_open = any(found.is_on for found in rules.values()) and not rules["user"].is_on
     context = {
@@ -74,13 +75,13 @@ def set_switch(request: HttpRequest) -> HttpResponse:
     return redirect(propose(request, "switch-set", {"rule": rule, "enabled": enabled}))
 
 
-def _row(request: HttpRequest, rule: str, found: RuleState, *, may_switch: bool) -> Row:
+def _row(request: HttpRequest, rule: str, found: RuleState, states: SealStates, *, may_switch: bool) -> Row:
     switch = deps_of(request).records.find("switch", name=switch_name(rule))
     cells = [
         Cell(text=RULES[rule]),
         Cell(text=_COVERS[rule]),
         _persons_cell(found),
-        Cell(text="never switched") if switch is None else SealStates(request).cell(switch),
+        Cell(text="never switched") if switch is None else states.cell(switch),
     ]
     if may_switch:
         cells.append(Cell(text="", html=_button(request, rule, found)))

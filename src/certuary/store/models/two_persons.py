@@ -28,8 +28,8 @@ class Approval(Record):
     `request_seal` keeps the seal under which it waited."""
 
     protection: ClassVar = sealed_record(
-        "name kind change title content shown requester requester_id group_ids expires_at state decided_by decided_at "
-        "reason request_seal"
+        "name kind change title content shown requester requester_id group_ids least_role expires_at state decided_by "
+        "decided_at reason request_seal"
     )
 
     name = models.CharField(max_length=16)  # APR-1f0c2a9b
@@ -41,6 +41,7 @@ class Approval(Record):
     requester = models.CharField(max_length=64)
     requester_id = models.BigIntegerField()
     group_ids = models.JSONField()  # of what is changed: [] for what belongs to no group
+    least_role = models.CharField(max_length=32, default="", db_default="")  # "": a CA Administrator
     expires_at = models.DateTimeField()
     state = models.CharField(max_length=16)  # waiting | approved | rejected | withdrawn
     decided_by = models.CharField(max_length=64)
