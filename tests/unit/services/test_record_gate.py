@@ -203,7 +203,8 @@ def test_a_seal_alone_is_believed_with_the_counter_signature_only(changes: dict[
 )
 def test_a_compromised_key_is_void_from_a_moment_on(since: int, believed: bool) -> None:
     at = victim()
-    declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=since), at.deps)
+    deps = replace(at.deps, clock=FixedClock(NOW + timedelta(seconds=1)))
+    declare_key_compromised(ROOT_USER, "admin-1", NOW + timedelta(seconds=since), deps)
     gate = gate_of(at.records, at.deps)
     assert gate.is_compromised(signer(ADMIN_1).certificate)
     assert not gate.is_compromised(signer(ROOT_USER).certificate)
