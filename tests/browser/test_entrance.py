@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from playwright.sync_api import Route, expect
 
 from tests.browser.browsing import NewVisitor, Visitor
 from tests.browser.conftest import must_replace_password, replace_password
 from tests.command import Commands
+
+NOTE_THE_BUTTON: Final = """
+() => document.addEventListener("submit", ({submitter}) => setTimeout(() => sessionStorage.setItem(
+  "pressed", `${submitter.disabled ? "disabled" : "enabled"}, busy: ${submitter.getAttribute("aria-busy")}`), 100))
+"""
+"""While the answer is awaited, when a page can be asked nothing."""
 
 
 def test_a_first_sign_in_asks_for_a_password_of_one_s_own(
@@ -47,21 +56,22 @@ def test_a_group_is_added_edited_before_it_is_signed_and_signed(admin: Visitor) 
 
 
 def test_a_press_is_answered_at_once_and_counts_once(admin: Visitor) -> None:
-    waiting: list[Route] = []
-    admin.page.route("**/groups/new/", lambda route: waiting.append(route), times=2)
-    admin.page.route("**/groups/new/", lambda route: route.continue_(), times=1)
     admin.open("/groups/new/")
     admin.fill("Name", "Plant eight")
-    proceed = admin.page.get_by_role("button", name="Proceed")
-    proceed.click(no_wait_after=True)
-    expect(proceed).to_have_attribute("aria-busy", "true")
-    expect(proceed).to_be_disabled()
-    (held,) = waiting
-    held.continue_()
-    admin.page.wait_for_url("**/confirm/**")
+    admin.page.route("**/groups/new/", answer_slowly, times=1)
+    admin.page.evaluate(NOTE_THE_BUTTON)
+    admin.press("Proceed")
+    assert admin.heading == "Verify and Confirm"
+    assert admin.page.evaluate("sessionStorage.getItem('pressed')") == "disabled, busy: true"
     admin.page.go_back()
+    proceed = admin.page.get_by_role("button", name="Proceed")
     expect(proceed).to_be_enabled()
     assert proceed.get_attribute("aria-busy") is None
+
+
+def answer_slowly(route: Route) -> None:
+    time.sleep(0.5)
+    route.continue_()
 
 
 def test_everything_works_with_the_keyboard_alone(new_visitor: NewVisitor, commands: Commands) -> None:
