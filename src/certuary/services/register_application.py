@@ -6,7 +6,7 @@ no label is the unlabelled endpoint. The first two are worth a warning, which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -31,6 +31,7 @@ from certuary.services.snapshot import GROUP_PROPERTY
 FIRST_GROUP = "GRP_001"
 ROTATED_REASON, DISABLED_REASON, REMOVED_REASON = "superseded", "privilegeWithdrawn", "cessationOfOperation"
 """RFC 5280 section 5.3.1: why what speaks for the application is revoked with its password."""
+_SETS: Final = frozenset({"networks", "profile_ids", "labels"})
 ANY_ADDRESS = "its credential works from any address; name its networks with --ip"
 ANY_NAME = "it may ask for any name that its profiles allow; limit the names with --subject-rule"
 
@@ -111,7 +112,10 @@ def change_application(
     A username that is taken is `AlreadyExists`, a name that another application has or had, too.
     """
     application = find_named(deps.records, "application", name)
-    values = {**_identified(application, identity, deps.records), **granted(grants, deps.records)}
+    values = {
+        **_identified(application, identity, deps.records),
+        **regranted(application, grants, deps.records),
+    }
     if not values:
         raise InvalidValue("name at least one thing to change", rule="nothing-to-change")
     with change_records(actor, deps) as changes:
@@ -169,6 +173,21 @@ def granted(grants: Grants, records: RecordStore) -> dict[str, object]:
     if grants.expires_at is not None or grants.never_expires:
         values["expires_at"] = None if grants.never_expires else grants.expires_at
     return values
+
+
+def regranted(application: Record, grants: Grants, records: RecordStore) -> dict[str, object]:
+    """The same for an application that is there: what it has already, in another order, is no change to sign."""
+    values = granted(grants, records)
+    for column in _SETS & values.keys():
+        before, after = application.values[column], values[column]
+        if isinstance(before, list | tuple) and isinstance(after, list) and _as_set(before) == _as_set(after):
+            values[column] = before
+    return values
+
+
+def _as_set(values: Sequence[object]) -> frozenset[str]:
+    """What plain SQL put among them may be anything."""
+    return frozenset(map(repr, values))
 
 
 def _identified(application: Record, identity: Identity, records: RecordStore) -> dict[str, object]:

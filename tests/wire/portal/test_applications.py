@@ -340,6 +340,26 @@ def test_the_page_shows_the_addresses_where_the_application_can_enrol(
     assert ("EST address" in page) == bool(shown)
 
 
+def test_what_an_application_has_already_in_another_order_is_no_change_to_sign(
+    portal: Portal, client: PortalClient, confirm: Confirm
+) -> None:
+    actor, deps = portal.changes_as()
+    profiles = ("tls-server", "tls-client")
+    grants = Grants(profiles=profiles, networks=("10.1.0.0/16", "10.0.0.0/16"))
+    new = NewApplication(name="line-1", username="line-1", password=PASSWORD, grants=grants)
+    record = register_application(actor, new, portal.deps.passwords, deps).record
+    form = {**FORM, "profiles": sorted(profiles), "subject_rule": "", "expires": ""}
+    turned = {**form, "networks": "10.0.0.0/16\n10.1.0.0/16"}
+    edit = f"/applications/{record.id}/edit/"
+    assert "nothing differs" in text_of(client.get(propose(client, edit, **turned)))
+    url = propose(client, edit, **{**form, "networks": "10.0.0.0/16"})
+    shown = text_of(client.get(url))
+    assert "IP addresses and networks" in shown
+    assert "For what" not in shown
+    confirm(client, url)
+    assert find(portal).values["profile_ids"] == record.values["profile_ids"]
+
+
 def test_a_broken_seal_turns_the_page_red_and_says_what_to_do(portal: Portal, client: PortalClient) -> None:
     record = register(portal)
     portal.execute("UPDATE applications SET networks = '[]' WHERE name = 'line-1'")

@@ -29,6 +29,7 @@ from certuary.services.register_application import (
     change_application,
     granted,
     register_application,
+    regranted,
     remove_application,
     rotate_password,
     set_application_enabled,
@@ -172,7 +173,7 @@ class EditApplication:
         names, endpoints = Names.read(deps.records), Endpoints.read(deps.records)
         now = deps.clock.now()
         given = {"name": content["name"], "username": content["username"]}
-        after = {**record.values, **given, **granted(grants_of(content), deps.records)}
+        after = {**record.values, **given, **regranted(record, grants_of(content), deps.records)}
         groups = _only_changed(
             _all_groups(record.values, names, endpoints, now), _all_groups(after, names, endpoints, now)
         )
