@@ -241,13 +241,13 @@ class Supervisor:
                 child.process.send_signal(number)
 
     def _stop(self) -> None:
-        """EST workers first: what they have acknowledged is committed before anything else goes."""
+        """The status process last: it signs a checkpoint over what all the others have written."""
         _log.info("stopping")
         for child in self._children:
             child.listen.close()
-        workers = [child for child in self._children if child.module == EST_WORKER]
-        self._end(workers)
-        self._end([child for child in self._children if child not in workers])
+        status = [child for child in self._children if child.module == STATUS_PROCESS]
+        self._end([child for child in self._children if child not in status])
+        self._end(status)
         _log.info("stopped")
 
     def _end(self, children: Sequence[_Child]) -> None:
