@@ -221,6 +221,9 @@ class CrlJob:
         ended = self._deps.steady()
         watched.reviews_rest_until = ended + _REST_FACTOR * (ended - began)
         self._note_altered(watched, review.altered)
+        if review.new and watched.revoked_since is None:
+            # Below the revision that the list covers: made after plain SQL had set the revision back.
+            watched.revoked_since = now
 
     def _note_altered(self, watched: _Watched, altered: Sequence[Altered]) -> None:
         self._altered.find_certificates(watched.issuer, altered)

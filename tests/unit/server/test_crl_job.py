@@ -159,6 +159,22 @@ def test_a_revocation_is_on_the_crl_within_two_seconds(node: Node, database: Dat
     assert node.serials() == {7}
 
 
+def test_a_revocation_below_the_revision_that_the_crl_covers_is_listed_within_three_seconds(
+    node: Node, database: Database
+) -> None:
+    """Plain SQL set the revision back, somebody revoked, and the revision rose again."""
+    database.revision = 5000
+    node.run(5)
+    database.revision = 1
+    database.revoke(7)
+    database.revision = 6000
+    node.run(3)
+    assert node.serials() == {7}
+    published = len(database.rows)
+    node.run(60)
+    assert len(database.rows) == published
+
+
 def test_revocations_that_come_together_share_a_crl(node: Node, database: Database) -> None:
     node.run(5)
     before = len(database.rows)
