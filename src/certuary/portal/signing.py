@@ -114,9 +114,13 @@ class Secret:
     content: bytes = field(default=b"", repr=False)
 
     @property
+    def content_base64(self) -> str:
+        return base64.b64encode(self.content).decode("ascii")
+
+    @property
     def data_url(self) -> str:
         """To save it from the page: it is on no server that could be asked again."""
-        return f"data:application/octet-stream;base64,{base64.b64encode(self.content).decode('ascii')}"
+        return f"data:application/octet-stream;base64,{self.content_base64}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,9 +121,8 @@ class _BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
             return
         too_many = max(0, self._octets - self.BOUNDS.request_octets)
-        super().data_received(
-            data[: len(data) - too_many]
-        )  # may hold the whole head: only then is there an answer
+        # What fits may hold the whole head, and only then is there an answer.
+        super().data_received(data[: len(data) - too_many])
         if too_many and not self._is_refused and not self.transport.is_closing():
             self._refuse()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Final, Literal
@@ -95,8 +94,9 @@ def approve_approval(request: HttpRequest, name: str, given: DigestGiven) -> Ans
 def _told(secret: Secret) -> answers.Told:
     if not secret.filename:
         return answers.Told(label=secret.label, value=secret.value)
-    content = base64.b64encode(secret.content).decode("ascii")
-    return answers.Told(label=secret.label, value=secret.value, filename=secret.filename, content=content)
+    return answers.Told(
+        label=secret.label, value=secret.value, filename=secret.filename, content=secret.content_base64
+    )
 
 
 @router.post("/{name}/reject", response=answers.Approval, summary="Refuse the change", **_WRITE)
